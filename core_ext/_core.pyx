@@ -1,0 +1,24 @@
+# fleet._core: the native core. This file is its table of contents; the structures are in types.pxd.
+
+include "lua.pxd"           # the Lua C API
+include "types.pxd"         # every C structure, and what owns it
+
+include "buffer.pyx"        # growable byte buffers
+include "alloc.pyx"         # counting allocator, memory limit, creation serials
+include "budget.pyx"        # instruction and time budget, violations
+include "scheduler.pyx"     # tasks, run queue, parking and waking
+include "channel.pyx"       # channels and select
+include "coroutines.pyx"    # coroutine.* over the scheduler
+include "order.pyx"         # the order of keys: pairs, next, sorted keys
+include "libraries.pyx"     # string, table, tostring ...: our own where the stock ones are not safe
+include "json.pyx"          # JSON text to Lua values and back
+include "proto.pyx"         # protobuf messages to Lua tables and back
+include "payload.pyx"       # Temporal payloads
+include "random.pyx"        # the run's own random numbers
+include "objects.pyx"       # host objects for the privileged modules
+include "flat.pyx"          # values between Lua and Python
+include "host.pyx"          # calls from Lua into Python
+include "program.pyx"       # compiled Lua
+include "sandbox.pyx"       # what a script sees
+include "state.pyx"         # LuaState, Pool: what Python holds
+include "selfcheck.pyx"     # binds lupa's Lua at import and proves that it fits

@@ -1,0 +1,135 @@
+# Compiled Lua: user chunks are compiled once per process, kept as bytecode and loaded into every state that needs them.
+# Lua uses the instructions and line tables where they lie (mode "B"), so the states share them.
+
+cdef class LuaSyntaxError(Exception):
+    """A Lua file that does not compile; the text has file:line."""
+
+
+cdef int dump_writer(lua_State *L, const void *data, size_t size, void *ud) noexcept nogil:
+    if size:
+        buffer_put(<Buffer *>ud, <const char *>data, size)
+    return 0
+
+
+def compile_lua(bytes source not None, str chunk_name, *, bint strip=False):
+    """Compile Lua text to bytecode.
+
+    source: the text. chunk_name: "@file" for error messages. strip: without line numbers and names.
+    Raises LuaSyntaxError with Lua's own message. A first line that begins with # is skipped, as lua(1) does.
+    """
+    cdef StateC st
+    cdef Buffer out
+    cdef bytes name = chunk_name.encode()
+    cdef lua_State *L
+    cdef int status
+    if source.startswith(b"#"):
+        source = b"--" + source
+    memset(&st, 0, sizeof(StateC))
+    memset(&out, 0, sizeof(Buffer))
+    st.limit = 512 << 20
+    L = lua_newstate(allocate, &st, 0)
+    if L == NULL:
+        raise MemoryError()
+    try:
+        # Compiling catches its own errors; dump allocates nothing that could fail but our buffer.
+        status = luaL_loadbufferx(L, PyBytes_AS_STRING(source), len(source), PyBytes_AS_STRING(name), b"t")
+        if status != LUA_OK:
+            raise LuaSyntaxError((<bytes>lua_tostring(L, -1)).decode("utf-8", "replace"))
+        lua_dump(L, dump_writer, &out, strip)
+        if out.failed:
+            raise MemoryError()
+        return PyBytes_FromStringAndSize(out.data, out.length)
+    finally:
+        lua_close(L)
+        free(out.data)
+
+
+cdef class Program:
+    """What one entry runs: its bytecode, that of its libraries, and a manifest that tells the engine how they fit.
+
+    chunks: {name: bytecode}, loaded by core.chunk(name). manifest: a plain value, read by core.manifest().
+    """
+
+    cdef readonly dict chunks
+    cdef bytes manifest
+
+    def __init__(self, dict chunks, object manifest):
+        self.chunks = chunks
+        self.manifest = flat_encode(manifest)
+
+
+# The privileged modules of lua_modules/, by name. Set once, before the first state is made.
+cdef dict MODULE_CODE = {}
+
+
+def set_modules(dict code):
+    """Give the core the compiled Lua halves of the standard modules: {name: bytecode}."""
+    MODULE_CODE.update(code)
+
+
+ctypedef struct Chunk:
+    const char *data
+    size_t size
+
+
+cdef const char *read_chunk(lua_State *L, void *ud, size_t *size) noexcept nogil:
+    cdef Chunk *chunk = <Chunk *>ud
+    cdef const char *data = chunk.data
+    size[0] = chunk.size
+    chunk.data = NULL
+    chunk.size = 0
+    return data
+
+
+cdef bint find_chunk(StateC *st, const char *name, bint privileged, Chunk *chunk) noexcept with gil:
+    cdef LuaState owner = <LuaState>st.owner
+    cdef bytes code = None
+    if privileged:
+        code = MODULE_CODE.get((<bytes>name).decode())
+    elif owner.program is not None:
+        code = owner.program.chunks.get((<bytes>name).decode())
+    if code is None:
+        return False
+    chunk.data = PyBytes_AS_STRING(code)
+    chunk.size = len(code)
+    return True
+
+
+cdef int load_chunk(lua_State *L, bint privileged) noexcept nogil:
+    cdef Chunk chunk
+    cdef const char *name = luaL_checklstring(L, 1, NULL)
+    if not find_chunk(state_of(L), name, privileged, &chunk):
+        return 0
+    if lua_load(L, read_chunk, &chunk, name, b"B") != LUA_OK:
+        return lua_error(L)
+    return 1
+
+
+cdef int core_module(lua_State *L) noexcept nogil:
+    """core.module(name) -> the loaded chunk of a file of lua_modules/ | nothing"""
+    return load_chunk(L, True)
+
+
+cdef int core_chunk(lua_State *L) noexcept nogil:
+    """core.chunk(name, env) -> the chunk of the entry or of a library, with `env` as its globals | nothing"""
+    if load_chunk(L, False) == 0:
+        return 0
+    lua_pushvalue(L, 2)
+    lua_setupvalue(L, -2, 1)
+    return 1
+
+
+cdef const char *manifest_of(StateC *st, size_t *size) noexcept with gil:
+    cdef LuaState owner = <LuaState>st.owner
+    size[0] = len(owner.program.manifest)
+    return PyBytes_AS_STRING(owner.program.manifest)
+
+
+cdef int core_manifest(lua_State *L) noexcept nogil:
+    """core.manifest() -> the program's manifest"""
+    cdef Reader r
+    cdef size_t size = 0
+    r.at = manifest_of(state_of(L), &size)
+    r.end = r.at + size
+    flat_push(L, &r)
+    return 1
