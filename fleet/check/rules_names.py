@@ -1,0 +1,142 @@
+"""Names: globals that nothing defines, globals that a chunk makes, and what the sandbox leaves out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from fleet.check import nodes
+from fleet.check.api import ABSENT, FORMER
+from fleet.check.nodes import Name, Node
+from fleet.check.scope import Block, GlobalUse
+from fleet.check.unit import Unit
+from fleet.check.values import Typed, Values
+from fleet.registry import Problem
+from fleet.registry.modules import MODULES, refusal
+from fleet.registry.problems import nearest
+
+
+def undefined_globals(unit: Unit, values: Values) -> Iterator[Problem]:
+    """Globals that are read although nothing defines them: they are nil."""
+    defined = unit.known_globals | unit.assigned_globals
+    uses: dict[str, list[GlobalUse]] = defaultdict(list)
+    for use in unit.chunk.globals:
+        if use.action == "read" and use.node.name not in defined:
+            uses[use.node.name].append(use)
+    for name, found in uses.items():
+        if name in ABSENT:
+            continue
+        places: list[Node] = [use.node for use in found]
+        hint = "; ".join(filter(None, (_undefined_hint(unit, found[0]), unit.also_at(places))))
+        if all(node in unit.probed for node in places):
+            yield unit.warning(places[0], f"global '{name}' is not defined, so it is always nil here", hint)
+        else:
+            yield unit.error(places[0], f"undefined global '{name}'", hint)
+
+
+def _undefined_hint(unit: Unit, use: GlobalUse) -> str:
+    name = use.node.name
+    later = _later_local(use)
+    if later is not None:
+        line = unit.line(Node(later, 1))
+        return f"'{name}' is declared local later, at line {line}: move it up, above line {unit.line(use.node)}"
+    for variable in unit.chunk.locals:
+        if variable.name == name and (variable.line, variable.column) < (use.node.line, use.node.column):
+            line = unit.line(Node(variable.line, 1))
+            return f"the local '{name}' of line {line} ends with its block: declare it before that block"
+    if name in MODULES:
+        return module_hint(unit, name)
+    if name in FORMER:
+        return FORMER[name]
+    guess = nearest(name, unit.known_globals | {variable.name for variable in unit.chunk.locals})
+    return f"did you mean '{guess}'?" if guess else "declare it with local, or pass it as an argument"
+
+
+def _later_local(use: GlobalUse) -> int | None:
+    """Line of a local of that name which a block around the use declares further down."""
+    place = (use.node.line, use.node.column)
+    block: Block | None = use.block
+    while block is not None:
+        for variable in block.locals:
+            if variable.name == use.node.name and (variable.line, variable.column) > place:
+                return variable.line
+        block = block.parent
+    return None
+
+
+def module_hint(unit: Unit, name: str) -> str:
+    """What to do when an entry uses a known module that it does not list."""
+    reason = refusal(name)
+    if unit.workflows and reason:
+        where = "workflows" if unit.is_workflow else f"workflow {unit.workflows[0].id}, which imports this library,"
+        return (
+            f"'{name}' is not available in {where}: {reason}. Do it in a function.lua entry and call that with"
+            " funcs.call"
+        )
+    return f"'{name}' is a module: add '{name}' to 'modules:' of {unit.entry.id}"
+
+
+def assigned_globals(unit: Unit, values: Values) -> Iterator[Problem]:
+    """Globals that are assigned without having been declared: state that outlives the call."""
+    places: dict[str, list[Node]] = defaultdict(list)
+    for use in unit.chunk.globals:
+        if use.action == "write" and not use.declared:
+            places[use.node.name].append(use.node)
+    for name, found in places.items():
+        also = unit.also_at(found)
+        if name in unit.known_globals:
+            message = f"assignment to '{name}' replaces what the runtime provides under that name"
+            hint = f"use another name, or 'local {name}' if that is meant"
+        else:
+            message = f"assignment to global '{name}': global state"
+            hint = f"write 'local {name}' (or 'global {name}' if it is meant to be one)"
+        yield unit.warning(found[0], message, "; ".join(filter(None, (hint, also))))
+
+
+def absent_names(unit: Unit, values: Values) -> Iterator[Problem]:
+    """Standard functions that do not exist here (decision 5)."""
+    places: dict[str, list[Node]] = defaultdict(list)
+    for use in unit.chunk.globals:
+        if use.node.name in ABSENT and use.action == "read" and use.node.name not in unit.assigned_globals:
+            places[use.node.name].append(use.node)
+    for index in unit.nodes(nodes.Index):
+        owner = values.value(index.object)
+        if isinstance(owner, Typed) and isinstance(index.key, nodes.String):
+            name = f"{owner.type}.{index.key.value}"
+        elif _is_package(index.object) and isinstance(index.key, nodes.String):
+            name = f"package.{index.key.value}"
+        else:
+            continue
+        if name in ABSENT:
+            places[name].append(index)
+    where = "in workflows" if unit.is_workflow else "here"
+    for name, found in places.items():
+        hint = "; ".join(filter(None, (ABSENT[name], unit.also_at(found))))
+        if all(node in unit.probed for node in found):
+            yield unit.warning(found[0], f"'{name}' does not exist {where}, so it is always nil", hint)
+        else:
+            yield unit.error(found[0], f"'{name}' does not exist {where}", hint)
+
+
+def _is_package(expression: nodes.Expression) -> bool:
+    return isinstance(expression, Name) and expression.local is None and expression.name == "package"
+
+
+def metatable_modes(unit: Unit, values: Values) -> Iterator[Problem]:
+    """Finalizers and weak tables, which workflows refuse (decision 5)."""
+    if not unit.workflows:
+        return
+    where = "" if unit.is_workflow else f" (workflow {unit.workflows[0].id} imports this library)"
+    for call in unit.nodes(nodes.Call):
+        function = call.function
+        if not isinstance(function, Name) or function.name != "setmetatable" or function.local is not None:
+            continue
+        table = values.literal(call.arguments[1]) if len(call.arguments) > 1 else None
+        for item in table.fields if isinstance(table, nodes.Table) else []:
+            key = values.text(item.key)
+            if key == "__gc":
+                hint = "when it runs would differ between replays: use 'local x <close>' for cleaning up"
+                yield unit.error(item, f"finalizers ('__gc') are refused in workflows{where}", hint)
+            elif key == "__mode":
+                hint = "what it still holds would differ between replays: remove entries yourself"
+                yield unit.error(item, f"weak tables ('__mode') are refused in workflows{where}", hint)
