@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +37,7 @@ class App:
     """
 
     root: Path
-    entries: Mapping[str, Entry]
+    entries: dict[str, Entry]
     env: EnvRegistry
     content_hash: str
     warnings: list[Problem]

@@ -138,6 +138,10 @@ class CallOptions:
         failed = [key for key, value in node.value.items() if not self._accepts(key, value, scope.at(key))]
         if failed:
             raise Rejected
+        names = {option[1]: key for key in node.value if (option := split_option(key)) and option[0] == "workflow"}
+        if "cron_schedule" in names and "start_delay" in names:
+            scope.error("cron_schedule and start_delay exclude each other", node.value[names["start_delay"]].line)
+            raise Rejected
         options: dict[str, Any] = Anything().decode(node, scope)
         return options
 

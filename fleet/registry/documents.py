@@ -42,7 +42,12 @@ def read_drafts(tree: SourceTree, kinds: frozenset[str], report: Report) -> list
         The drafts by file and position. Of entries with the same id only the first.
     """
     drafts: dict[str, Draft] = {}
-    for file in tree.registry_files():
+    try:
+        files = tree.registry_files()
+    except FileProblem as problem:
+        report.error(str(problem))
+        return []
+    for file in files:
         document = _parse(tree, file, report)
         if document is None:
             continue

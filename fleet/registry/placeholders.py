@@ -105,6 +105,8 @@ def _fill(scalar: Node, scope: Scope) -> Node:
         return replace(scalar, value=text, text=text)
     whole = len(taken) == 1 and taken[0] == written
     value = parse_scalar(text) if whole else text
+    if value is None and text:
+        value = text  # only numbers and booleans get a type: a password may be "null"
     return replace(scalar, value=value, text=text, placeholder=" and ".join(taken))
 
 

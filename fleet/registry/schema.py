@@ -200,11 +200,11 @@ def decode_record(cls: type[T], node: Node, scope: Scope, given: dict[str, Any] 
     for name, described in settings_of(cast(Hashable, cls)).items():
         try:
             found = _find(described, node, scope)
-            if found is not None:
-                values[name] = _decode(described.type, found, scope.at(described.path))
-            elif described.required:
+            if described.required and (found is None or found.value == ""):
                 scope.error(described.required, node.line_of(described.path), field=described.path)
                 failed = True
+            elif found is not None:
+                values[name] = _decode(described.type, found, scope.at(described.path))
         except Rejected:
             failed = True
     _warn_about_unknown(cls, node, scope)
@@ -296,16 +296,23 @@ def _walk(path: str, record: Node, scope: Scope) -> Node | None:
 
 
 def _warn_about_unknown(cls: type, node: Node, scope: Scope) -> None:
-    assert isinstance(node.value, dict)
-    known: set[str] = {"meta"} if not scope.field else set()
+    known: dict[str, set[str]] = {"": set() if scope.field else {"meta"}}
     for described in settings_of(cls).values():
-        known.add(described.path.split(".")[0])
-        if described.env:
-            known.add(described.env)
-    for key, below in node.value.items():
-        if key not in known:
-            hint = did_you_mean(key, known) or "remove it"
-            scope.warning("unknown field, it has no effect", below.line, field=key, hint=hint)
+        for path in filter(None, (described.path, described.env)):
+            above, _, key = path.rpartition(".")
+            while key:
+                known.setdefault(above, set()).add(key)
+                above, _, key = above.rpartition(".")
+    for place, names in known.items():
+        inside = node.get(place) if place else node
+        # meta is free; what it holds for us (meta.temporal and below) is not.
+        if place == "meta" or inside is None or not isinstance(inside.value, dict):
+            continue
+        for key, below in inside.value.items():
+            if key not in names:
+                field = f"{place}.{key}" if place else key
+                hint = did_you_mean(key, names) or "remove it"
+                scope.warning("unknown field, it has no effect", below.line, field=field, hint=hint)
 
 
 def _flaws(built: object) -> Iterator[Flaw]:

@@ -23,17 +23,38 @@ class SourceTree:
     root: Path
     _texts: dict[str, str] = field(default_factory=dict)
 
-    def registry_files(self) -> Iterator[str]:
-        """Every YAML and JSON file, in order of path.
+    def registry_files(self) -> list[str]:
+        """Every YAML and JSON file, sorted by path.
 
-        ``node_modules`` is skipped, and directories whose name begins with a dot (``.git``, ``.venv``): a mounted
-        Kubernetes ConfigMap keeps a second copy of all its files in such a directory.
+        ``node_modules`` is skipped, and what begins with a dot (``.git``, ``.venv``): a mounted Kubernetes ConfigMap
+        keeps its files in such a directory, and links to them and to their directories beside it.
+
+        Raises:
+            FileProblem: a directory cannot be read, or is a link that leads out of the root.
         """
-        for folder, folders, files in os.walk(self.root):
-            folders[:] = sorted(name for name in folders if name != _SKIPPED and not name.startswith("."))
-            for name in sorted(files):
-                if name.endswith(SUFFIXES) and not name.startswith("."):
-                    yield Path(folder, name).relative_to(self.root).as_posix()
+        return sorted(self._files("", {os.path.realpath(self.root)}))
+
+    def _files(self, folder: str, seen: set[str]) -> Iterator[str]:
+        try:
+            found = sorted(os.scandir(self.root / folder), key=lambda item: item.name)
+        except OSError as error:
+            raise FileProblem(f"directory {folder or '.'} cannot be read: {error.strerror}") from None
+        for item in found:
+            path = posixpath.join(folder, item.name)
+            if item.name.startswith(".") or item.name == _SKIPPED:
+                continue
+            if item.is_dir():
+                self._stay_inside(path)
+                real = os.path.realpath(item.path)
+                if real not in seen:  # a directory that several links lead to has its entries once
+                    seen.add(real)
+                    yield from self._files(path, seen)
+            elif item.name.endswith(SUFFIXES):
+                yield path
+
+    def _stay_inside(self, path: str) -> None:
+        if not (self.root / path).resolve().is_relative_to(self.root.resolve()):
+            raise FileProblem(f"{path} is a link that leads out of the application's directory")
 
     def resolve(self, url: str, referrer: str) -> str:
         """The path that a ``file://`` value in the file ``referrer`` names (spec/registry.md, section 1).
@@ -44,10 +65,10 @@ class SourceTree:
             FileProblem: it leads out of the root, or names nothing.
         """
         target = url.removeprefix("file://")
-        start = "" if target.startswith("/") else posixpath.dirname(referrer)
-        path = posixpath.normpath(posixpath.join(start, target.lstrip("/") if not start else target))
         if not target.strip("/") or "\0" in target:
             raise FileProblem(f"{url} names no file")
+        start = "" if target.startswith("/") else posixpath.dirname(referrer)
+        path = posixpath.normpath(posixpath.join(start, target.lstrip("/")))
         if path == ".." or path.startswith("../"):
             raise FileProblem(f"{url} leads out of the application's directory")
         return path
@@ -63,12 +84,10 @@ class SourceTree:
         return self._texts[path]
 
     def _read(self, path: str) -> str:
-        place = self.root / path
         try:
             # Symbolic links inside the root are fine (that is how ConfigMaps are mounted); out of it they are not.
-            if not place.resolve(strict=True).is_relative_to(self.root.resolve()):
-                raise FileProblem(f"{path} is a link that leads out of the application's directory")
-            return place.read_bytes().decode("utf-8-sig")
+            self._stay_inside(path)
+            return (self.root / path).read_bytes().decode("utf-8-sig")
         except FileNotFoundError:
             raise FileProblem(f"file {path} does not exist") from None
         except UnicodeDecodeError as error:

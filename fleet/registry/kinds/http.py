@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from ..nodes import Node
 from ..schema import Flaw, Mismatch, Scope, record, setting
-from ..types import Choice, Duration, EntryId, Integer, ListOf, MapOf, Record, Text
+from ..secret import Secret
+from ..types import Choice, Duration, EntryId, Integer, ListOf, MapOf, Record, SecretText, Text
 from .entry import Entry, ServiceEntry
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
@@ -45,7 +46,7 @@ class HttpTls:
 
     mode: str = setting(Choice(("", "auto", "manual")), default="")
     cert: str = setting(Text(), default="")
-    key: str = setting(Text(), default="")
+    key: Secret | None = setting(SecretText(), default=None)
     client_ca: str = setting(Text(), default="")
     client_auth: str | None = setting(
         Choice(("request", "require_any", "verify_if_given", "require_and_verify")), default=None
@@ -67,9 +68,7 @@ class HttpServiceEntry(ServiceEntry):
     network: str = setting(Text(), default="")
 
     def flaws(self) -> Iterator[Flaw]:
-        if not self.addr:
-            yield Flaw("addr", "address is required")
-        elif not _is_listen_address(self.addr):
+        if not _is_listen_address(self.addr):
             yield Flaw("addr", "is not a listen address", expected="host:port or :port, such as :8080", show=True)
 
 

@@ -130,6 +130,11 @@ class LuaEntry(Entry):
     modules: tuple[str, ...] = setting(ListOf(ModuleName()), default=())
     imports: dict[str, str] = setting(Imports(), default_factory=dict)
 
+    def flaws(self) -> Iterator[Flaw]:
+        for alias in self.imports.keys() & set(self.modules):
+            hint = "give the import another alias"
+            yield Flaw(f"imports.{alias}", f"hides the module {alias}", hint=hint, severity="warning")
+
 
 @record
 class WorkflowEntry(LuaEntry):
@@ -145,6 +150,7 @@ class WorkflowEntry(LuaEntry):
         return self.custom_name or self.id
 
     def flaws(self) -> Iterator[Flaw]:
+        yield from super().flaws()
         if self.worker is None:
             yield Flaw(
                 "meta.temporal.workflow.worker",
@@ -168,6 +174,7 @@ class CallableEntry(LuaEntry):
         return ActivityBinding(self.activity_worker, self.activity_local) if self.activity_worker else None
 
     def flaws(self) -> Iterator[Flaw]:
+        yield from super().flaws()
         temporal = self.meta.get("temporal")
         if self.activity_worker is None and isinstance(temporal, dict) and "activity" in temporal:
             yield Flaw(

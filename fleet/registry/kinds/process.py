@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..nodes import Node
-from ..schema import Flaw, Mismatch, Scope, record, setting
+from ..schema import Mismatch, Scope, record, setting
 from ..types import Anything, EntryId, Integer, ListOf, Record
 from .entry import ServiceEntry
 
@@ -60,7 +59,3 @@ class ProcessServiceEntry(ServiceEntry):
     def requires(self) -> tuple[str, ...]:
         """Ids of what must be started before it; its host always is."""
         return tuple(dict.fromkeys((self.host, *self.lifecycle.dependencies)))
-
-    def flaws(self) -> Iterator[Flaw]:
-        if self.id in self.lifecycle.dependencies:
-            yield Flaw("lifecycle", "requires itself")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,7 @@ from .entry import ServiceEntry
 
 SEARCH_ATTRIBUTE_TYPES = ("Text", "Keyword", "Int", "Double", "Bool", "Datetime", "KeywordList")
 
+_ADDRESS = re.compile(r"[^\s/]+:[0-9]{1,5}")
 _RATE = Number(minimum=0)
 
 
@@ -125,7 +127,7 @@ class ClientEntry(ServiceEntry):
             ``SEARCH_ATTRIBUTE_TYPES`` (spec/decisions.md, 35).
     """
 
-    address: str = setting(Text(empty=False), required="address is required")
+    address: str = setting(Text(), required="address is required")
     namespace: str = setting(Text(empty=False), default="default")
     tq_prefix: str = setting(Text(), default="")
     connection_timeout: timedelta = setting(Duration(), default=timedelta(seconds=10))
@@ -142,7 +144,7 @@ class ClientEntry(ServiceEntry):
         return self.tls.enabled or self.auth.type != "none"
 
     def flaws(self) -> Iterator[Flaw]:
-        if "://" in self.address or any(character.isspace() for character in self.address):
+        if not _ADDRESS.fullmatch(self.address):
             yield Flaw("address", "is not an address", expected="host:port, such as localhost:7233", show=True)
 
 
@@ -226,7 +228,3 @@ class WorkerEntry(ServiceEntry):
     def requires(self) -> tuple[str, ...]:
         """Ids of what must be started before it; its client always is."""
         return tuple(dict.fromkeys((self.client, *self.lifecycle.dependencies)))
-
-    def flaws(self) -> Iterator[Flaw]:
-        if not self.task_queue:
-            yield Flaw("task_queue", "task queue is required")
