@@ -52,7 +52,7 @@ async def ensure_namespace(client: Client, namespace: str) -> None:
     except RPCError as error:
         if error.status != RPCStatusCode.ALREADY_EXISTS:
             raise ServerError(f"cannot register the namespace {namespace!r}: {error.message}") from error
-    while not await _knows(client, namespace):
+    while not await _usable(client, namespace):
         if time.monotonic() > deadline:
             raise ServerError(f"the namespace {namespace!r} was registered, but the server does not show it")
         await asyncio.sleep(_PAUSE)
@@ -95,6 +95,17 @@ async def _knows(client: Client, namespace: str) -> bool:
         if error.status == RPCStatusCode.NOT_FOUND:
             return False
         raise ServerError(f"cannot look up the namespace {namespace!r}: {error.message}") from error
+    return True
+
+
+async def _usable(client: Client, namespace: str) -> bool:
+    # A description comes from the store; everything else goes by a cache that follows later.
+    try:
+        await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise ServerError(f"cannot use the namespace {namespace!r}: {error.message}") from error
     return True
 
 
