@@ -92,8 +92,11 @@ cdef void charge(lua_State *L, uint64_t work) noexcept nogil:
 
 cdef int raise_sandbox(lua_State *L, const char *text) noexcept nogil:
     """Raise for something that the sandbox does not have. It fails the workflow task, not the run: a fix can be deployed."""
-    cdef StateC *st = state_of(L)
-    luaL_where(L, 1)
+    return raise_sandbox_at(L, text, 1)
+
+
+cdef int raise_sandbox_at(lua_State *L, const char *text, int level) noexcept nogil:
+    luaL_where(L, level)
     lua_pushstring(L, text)
     lua_concat(L, 2)
     # Uncaught, the message identifies the violation; caught by the script, it is an ordinary error.

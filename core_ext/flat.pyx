@@ -16,16 +16,19 @@ cdef class LuaValueError(Exception):
 
 
 class LuaError:
-    """An error object on its way between Lua and Python: what errors.lua keeps of it (lua_api.md 7)."""
+    """An error object on its way between Lua and Python: what errors.lua keeps of it (lua_api.md 7).
 
-    __slots__ = ("message", "kind", "retryable", "details", "stack")
+    thrown: raised by a script that did not say whether it may be retried; Temporal may (decision 2)."""
 
-    def __init__(self, message, kind="", retryable=None, details=None, stack=""):
+    __slots__ = ("message", "kind", "retryable", "details", "stack", "thrown")
+
+    def __init__(self, message, kind="UNKNOWN", retryable=None, details=None, stack="", thrown=None):
         self.message = message
         self.kind = kind
         self.retryable = retryable
         self.details = details
         self.stack = stack
+        self.thrown = thrown
 
     def __repr__(self):
         return f"LuaError({self.message!r}, kind={self.kind!r}, retryable={self.retryable!r})"

@@ -27,6 +27,7 @@ cdef void open_core(lua_State *L, int base) noexcept nogil:
     define(L, base, b"core", b"interrupt", core_interrupt)
     define(L, base, b"core", b"start", core_start)
     define(L, base, b"core", b"stop", core_stop)
+    define(L, base, b"core", b"others_ready", core_others_ready)
     define(L, base, b"core", b"offer", core_offer)
     define(L, base, b"core", b"pending", core_pending)
     define(L, base, b"core", b"host", core_host)
@@ -62,8 +63,8 @@ cdef int core_charge(lua_State *L) noexcept nogil:
 
 
 cdef int core_refuse(lua_State *L) noexcept nogil:
-    """core.refuse(message): raise for something that the sandbox does not have, at the caller's position"""
-    return raise_sandbox(L, luaL_checklstring(L, 1, NULL))
+    """core.refuse(message[, level=1]): raise for something that the sandbox does not have; level as in error()"""
+    return raise_sandbox_at(L, luaL_checklstring(L, 1, NULL), <int>luaL_optinteger(L, 2, 1))
 
 
 cdef int core_run_body(lua_State *L) noexcept nogil:

@@ -7,6 +7,9 @@
 cdef char TASKS_KEY             # registry[&TASKS_KEY]: [id] = thread keeps the coroutines of live tasks; [thread] = true bars resume
 
 
+cdef char INTERRUPT_KEY         # registry[&INTERRUPT_KEY] = a cancellation that nobody has taken yet
+
+
 cdef Task *task_new(lua_State *L, StateC *st) noexcept nogil:
     """Make a task of the coroutine on top of L, popping it. Raises for want of memory; the task is not queued yet."""
     cdef Task *task
@@ -98,6 +101,16 @@ cdef int park(lua_State *L, uint8_t interrupt, lua_KContext context, lua_KFuncti
     if st.must_not_block or st.current == NULL or not lua_isyieldable(L):
         waiters_drop(st.current)
         return cannot_block(L, st)
+    if interrupt != INTERRUPT_NEVER and lua_rawgetp(L, LUA_REGISTRYINDEX, &INTERRUPT_KEY) != LUA_TNIL:
+        # A cancellation that found nothing blocked is for the first operation that would block.
+        lua_pushnil(L)
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &INTERRUPT_KEY)
+        waiters_drop(st.current)
+        if interrupt == INTERRUPT_RAISES:
+            return lua_error(L)
+        lua_pushnil(L)
+        lua_insert(L, -2)
+        return 2
     st.current.status = TASK_BLOCKED
     st.current.interrupt = interrupt
     st.handed_over = True
@@ -141,7 +154,8 @@ cdef int core_wake(lua_State *L) noexcept nogil:
 
 
 cdef int core_interrupt(lua_State *L) noexcept nogil:
-    """core.interrupt(err) -> how many blocked tasks were woken with `err`, in order of creation (decision 17)."""
+    """core.interrupt(err): wake every blocked task with `err`, in order of creation; if none is, the first that would block
+    gets it (decision 17)."""
     cdef StateC *st = state_of(L)
     cdef Task *task = st.tasks
     cdef lua_Integer count = 0
@@ -156,8 +170,10 @@ cdef int core_interrupt(lua_State *L) noexcept nogil:
                 wake(L, st, task, 2, False)
             count += 1
         task = task.next
-    lua_pushinteger(L, count)
-    return 1
+    if count == 0:
+        lua_settop(L, 1)
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &INTERRUPT_KEY)
+    return 0
 
 
 cdef int core_start(lua_State *L) noexcept nogil:
@@ -176,6 +192,12 @@ cdef int core_start(lua_State *L) noexcept nogil:
     task.nargs = nargs
     task_ready(st, task)
     lua_pushinteger(L, task.id)
+    return 1
+
+
+cdef int core_others_ready(lua_State *L) noexcept nogil:
+    """core.others_ready() -> is any other task waiting for its turn?"""
+    lua_pushboolean(L, state_of(L).ready != NULL)
     return 1
 
 

@@ -1,0 +1,25 @@
+"""Finds and compiles the files of lua_modules/, the Lua half of the standard modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fleet import _core
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def modules_directory() -> Path:
+    """Where lua_modules/ is: inside the installed package, or beside it in a checkout."""
+    for candidate in (PACKAGE / "lua_modules", PACKAGE.parent / "lua_modules"):
+        if (candidate / "loader.lua").is_file():
+            return candidate
+    raise ImportError(f"lua_modules/ is missing beside {PACKAGE}: the installation of lua-fleet is incomplete")
+
+
+def install_modules() -> None:
+    """Compile every module once and hand it to the core. The names of files are the names of modules."""
+    _core.set_modules(
+        {path.stem: _core.compile_lua(path.read_bytes(), f"=[{path.stem}]", strip=False)
+         for path in sorted(modules_directory().glob("*.lua"))}
+    )

@@ -1,0 +1,138 @@
+-- The engine of a function call outside workflows: real time, real randomness, I/O through requests to Python.
+--
+-- A request is {number, name, arguments...} in the outbox that flush() returns; Python does it on the event loop and
+-- answers with an event {"done", number, value} or {"failed", number, error}. `host` has the interface that
+-- engine_workflow.lua has.
+local core, base = ...
+local lib = core.lib
+local type, error = lib.type, lib.error
+
+local host = { workflow = false }
+local loader = core.module("loader")(core, base, host)
+local module = loader.module
+local errors, internal = module("errors")
+base.errors = errors
+
+local call = { number = 0, waiting = {}, outbox = {}, context = {} }
+
+--- host.begin(done, name, ...) -> number; done(value, err) is called when Python has the answer
+local function begin(done, name, ...)
+    call.number = call.number + 1
+    call.waiting[call.number] = done
+    call.outbox[#call.outbox + 1] = { call.number, name, lib.t_pack(...) }
+    return call.number
+end
+host.begin = begin
+
+--- host.abandon(number): the answer is wanted no more
+function host.abandon(number)
+    if call.waiting[number] then
+        call.waiting[number] = nil
+        call.outbox[#call.outbox + 1] = { number, "abandon", { n = 0 } }
+        return true
+    end
+    return false
+end
+
+--- host.request(name, ...) -> value | nil, err. Blocks this coroutine only.
+function host.request(name, ...)
+    local task = core.current()
+    local answered = false
+    local number = begin(function(value, err)
+        answered = true
+        core.wake(task, value, err)
+    end, name, ...)
+    local value, err = core.park(2)
+    if not answered then host.abandon(number) end
+    return value, err
+end
+
+function host.now() return core.host("now") end
+
+function host.random_bytes(n) return core.host("random_bytes", n) end
+
+function host.timer(ns, fired) return begin(fired, "sleep", ns) end
+
+function host.cancel_timer(number) return host.abandon(number) end
+
+function host.sleep(ns)
+    local _, err = host.request("sleep", ns)
+    if err then error(err, 0) end
+end
+
+function host.log(level, text, fields) core.host("log", level, text, fields) end
+
+function host.context() return call.context end
+
+function host.start_call(id, arguments, options, context, done)
+    local op = {}
+    op.number = begin(done, "call", id, arguments, options or {}, context or call.context)
+    return op
+end
+
+function host.cancel_call(op) host.abandon(op.number) end
+
+function host.forget_call(op) host.abandon(op.number) end
+
+local function finish(...)
+    local value, err = internal.outcome(...)
+    if not err then
+        local encoded, wrong = core.payload(value)
+        if encoded then
+            call.result = encoded
+        else
+            err = internal.make("INVALID", "the result cannot be sent: " .. wrong, false)
+        end
+    end
+    call.error = err
+    core.stop()
+end
+
+local events = {}
+
+-- {"start", payloads, context}
+function events.start(event)
+    call.context = event[3]
+    local arguments = { n = #event[2] }
+    for i, payload in lib.ipairs(event[2]) do
+        local value = core.from_payload(payload)
+        local wrong, encoding = core.undecodable(value)
+        if wrong then
+            return finish(nil, internal.make("INVALID", "argument " .. i .. " cannot be read: " .. wrong
+                .. " (encoding " .. encoding .. ")", false))
+        end
+        arguments[i] = value
+    end
+    local main = loader.entry()
+    core.start(function() finish(main(lib.t_unpack(arguments, 1, arguments.n))) end)
+end
+
+local function answer(number, value, err)
+    local done = call.waiting[number]
+    call.waiting[number] = nil
+    if done then done(value, err) end
+end
+
+function events.done(event) answer(event[2], event[3], nil) end
+
+function events.failed(event) answer(event[2], nil, event[3]) end
+
+-- {"cancel", error}: whatever blocks returns or raises it (decision 34)
+function events.cancel(event) core.interrupt(event[2]) end
+
+local engine = {}
+
+function engine.apply(event) events[event[1]](event) end
+
+function engine.failed(thrown, traceback)
+    call.error = internal.from_thrown(thrown, traceback)
+    core.stop()
+end
+
+function engine.flush()
+    local outbox = call.outbox
+    call.outbox = {}
+    return { outbox = outbox, result = call.result, error = call.error }
+end
+
+return engine

@@ -1,0 +1,340 @@
+-- The engine of a workflow run: activation jobs in, commands out (decisions 4 to 17).
+--
+-- apply() takes an activation (proto.pyx made it a table), wakes whoever waited for its jobs, and the scheduler then
+-- runs the script; flush() returns the completion. `host` is what the modules build on; engine_function.lua gives
+-- functions the same interface over real time.
+local core, base = ...
+local lib = core.lib
+local type, tostring, pairs, error = lib.type, lib.tostring, lib.pairs, lib.error
+
+local host = { workflow = true }
+local load_module = (function()
+    local chunk = core.module("loader")
+    return chunk(core, base, host)
+end)()
+local module = load_module.module
+
+local errors, internal = module("errors")
+base.errors = errors
+local failures -- loaded when the first failure is seen
+
+local run = {
+    now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
+    timers = {}, activities = {}, patches = {}, versions = {}, context = {}, inbox = {},
+}
+host.run = run
+
+local function emit(variant, body)
+    local commands = run.commands
+    commands.n = commands.n + 1
+    commands[commands.n] = { [variant] = body }
+end
+host.emit = emit
+
+local function next_sequence()
+    run.sequence = run.sequence + 1
+    return run.sequence
+end
+host.next_sequence = next_sequence
+
+--- Fail the workflow task, not the run, in a way that no pcall can catch. Never returns to the script.
+function host.fail_task(message)
+    run.fatal = message .. "\n" .. base.debug.traceback("", 2)
+    core.stop()
+    core.park(0)
+end
+
+--- host.now() -> nanoseconds since 1970 of the current workflow task
+function host.now() return run.now end
+
+function host.random_bytes(n) return core.random_bytes(n) end
+
+--- host.timer(ns, fired) -> handle; fired() is called when it fires
+function host.timer(ns, fired)
+    local seq = next_sequence()
+    run.timers[seq] = fired
+    emit("start_timer", { seq = seq, start_to_fire_timeout = ns })
+    return seq
+end
+
+--- host.cancel_timer(handle) -> true if it had not fired
+function host.cancel_timer(seq)
+    if not run.timers[seq] then return false end
+    run.timers[seq] = nil
+    emit("cancel_timer", { seq = seq })
+    return true
+end
+
+--- host.sleep(ns): blocks; raises when cancelled
+function host.sleep(ns)
+    local task = core.current()
+    local timer = host.timer(ns, function() core.wake(task, true) end)
+    local fired, err = core.park(2)
+    if not fired then
+        host.cancel_timer(timer)
+        error(err, 0)
+    end
+end
+
+--- host.log(level, text, fields): nothing is written during replay
+function host.log(level, text, fields)
+    if run.replaying then return end
+    core.host("log", level, text, fields)
+end
+
+--- host.context() -> the context values of this run
+function host.context() return run.context end
+
+-- ---- activities
+
+local DEFAULT_START_TO_CLOSE = 600 * 1000000000
+
+local function activity_command(op)
+    local o = op.options
+    local body = {
+        seq = op.seq,
+        activity_id = o.id or tostring(op.seq),
+        activity_type = op.id,
+        arguments = op.arguments,
+        headers = op.headers,
+        schedule_to_close_timeout = o.schedule_to_close_timeout,
+        schedule_to_start_timeout = o.schedule_to_start_timeout,
+        start_to_close_timeout = o.start_to_close_timeout or (not o.schedule_to_close_timeout and DEFAULT_START_TO_CLOSE or nil),
+        retry_policy = o.retry_policy,
+        cancellation_type = o.wait_for_cancellation and 1 or 0,
+    }
+    local metadata = o.summary and { summary = core.payload(o.summary) } or nil
+    local commands = run.commands
+    commands.n = commands.n + 1
+    if op.is_local then
+        body.attempt = op.attempt
+        body.original_schedule_time = op.original_schedule_time
+        body.include_arguments_in_marker = true
+        body.local_retry_threshold = 60 * 1000000000
+        commands[commands.n] = { schedule_local_activity = body, user_metadata = metadata }
+    else
+        body.task_queue = o.task_queue or run.info.task_queue
+        body.heartbeat_timeout = o.heartbeat_timeout
+        body.do_not_eagerly_execute = o.disable_eager_execution
+        body.versioning_intent = o.versioning_intent
+        body.priority = o.priority
+        commands[commands.n] = { schedule_activity = body, user_metadata = metadata }
+    end
+end
+
+--- host.start_call(id, arguments, options, context, done) -> op
+-- arguments: list of encoded payloads with n; options: resolved by call_options.lua; context: table or nil;
+-- done(value, err) is called when the activity has ended.
+function host.start_call(id, arguments, options, context, done)
+    local entry = core.host("activity", id)
+    local merged = module("call_options").resolve(entry and entry.options, options)
+    if merged.err then return nil, merged.err end
+    local op = {
+        id = id, arguments = arguments, options = merged, done = done, seq = next_sequence(),
+        is_local = entry and entry["local"] and not merged.task_queue or false, attempt = 1,
+    }
+    if entry and not merged.task_queue then merged.task_queue = entry.task_queue end
+    local values = context
+    if values == nil then values = run.context end
+    if lib.next(values) ~= nil then
+        local encoded, wrong = core.payload(values)
+        if not encoded then return nil, internal.make("INVALID", "the context cannot be sent: " .. wrong, false) end
+        op.headers = { [host.CONTEXT_HEADER] = encoded }
+    end
+    activity_command(op)
+    run.activities[op.seq] = op
+    return op
+end
+
+--- host.cancel_call(op): ask for the cancellation of an activity that nobody waits for any more
+function host.cancel_call(op)
+    if run.activities[op.seq] ~= op then return end
+    if op.backoff then
+        host.cancel_timer(op.backoff)
+        run.activities[op.seq] = nil
+        return op.done(nil, internal.canceled("operation canceled"))
+    end
+    emit(op.is_local and "request_cancel_local_activity" or "request_cancel_activity", { seq = op.seq })
+end
+
+--- host.forget_call(op): its result is wanted no more
+function host.forget_call(op) op.done = function() end end
+
+host.CONTEXT_HEADER = "lua-fleet-context"
+
+local function retry_local(op, backoff)
+    op.attempt = backoff.attempt or op.attempt
+    op.original_schedule_time = backoff.original_schedule_time
+    op.backoff = host.timer(backoff.backoff_duration or 0, function()
+        op.backoff = nil
+        run.activities[op.seq] = nil
+        op.seq = next_sequence()
+        run.activities[op.seq] = op
+        activity_command(op)
+    end)
+end
+
+-- ---- the main function
+
+local function header_context(headers)
+    local value = headers and headers[host.CONTEXT_HEADER]
+    if type(value) ~= "table" or core.undecodable(value) then return {} end
+    return value
+end
+
+local function closed(commands_only)
+    core.stop()
+end
+
+local function fail_run(err)
+    failures = failures or module("failures")
+    if run.cancel_requested and internal.fields(err).kind == "CANCELED" then
+        emit("cancel_workflow_execution", {})
+    else
+        emit("fail_workflow_execution", { failure = failures.to(err) })
+    end
+    closed()
+end
+
+local function complete_run(...)
+    local value, err = internal.outcome(...)
+    if err then return fail_run(err) end
+    local encoded, wrong = core.payload(value)
+    if not encoded then
+        return fail_run(internal.make("INVALID", "the result cannot be sent: " .. wrong, false))
+    end
+    emit("complete_workflow_execution", { result = encoded })
+    closed()
+end
+
+local jobs = {}
+
+function jobs.initialize_workflow(job)
+    core.seed(job.randomness_seed or 0)
+    local manifest_info = core.host("run_info")
+    run.info = {
+        workflow_id = job.workflow_id,
+        run_id = run.run_id,
+        workflow_type = job.workflow_type,
+        attempt = job.attempt or 1,
+        task_queue = manifest_info.task_queue,
+        namespace = manifest_info.namespace,
+        entry = manifest_info.entry,
+        original_run_id = job.original_execution_run_id or run.run_id,
+    }
+    run.context = header_context(job.headers)
+    local arguments = job.arguments or { n = 0 }
+    for i = 1, arguments.n do
+        local wrong, encoding = core.undecodable(arguments[i])
+        if wrong then
+            -- The task fails, so that nothing is lost: a deployment that can read it may come.
+            run.fatal = "argument " .. i .. " of the workflow cannot be read: " .. wrong .. " (encoding " .. encoding .. ")"
+            return core.stop()
+        end
+    end
+    local main = load_module.entry()
+    core.start(function() complete_run(main(lib.t_unpack(arguments, 1, arguments.n))) end)
+end
+
+function jobs.fire_timer(job)
+    local fired = run.timers[job.seq]
+    run.timers[job.seq] = nil
+    if fired then fired() end
+end
+
+function jobs.resolve_activity(job)
+    local op = run.activities[job.seq]
+    if not op then return end
+    local result = job.result
+    if result.backoff then return retry_local(op, result.backoff) end
+    run.activities[job.seq] = nil
+    if result.completed then
+        local value = result.completed.result
+        local wrong, encoding = core.undecodable(value)
+        if wrong then
+            return op.done(nil, internal.make("INVALID", "the result of " .. op.id .. " cannot be read: " .. wrong
+                .. " (encoding " .. encoding .. ")", false))
+        end
+        return op.done(value, nil)
+    end
+    failures = failures or module("failures")
+    op.done(nil, failures.from((result.failed or result.cancelled or {}).failure))
+end
+
+function jobs.notify_has_patch(job)
+    local id, number = lib.s_match(job.patch_id, "^(.*)%-(%d+)$")
+    if id then run.patches[id] = lib.tonumber(number) end
+end
+
+function jobs.update_random_seed(job) core.seed(job.randomness_seed or 0) end
+
+function jobs.signal_workflow(job)
+    -- Kept in order until someone listens.
+    run.inbox[#run.inbox + 1] = job
+end
+
+function jobs.cancel_workflow(job)
+    if run.cancel_requested then return end
+    run.cancel_requested = true
+    -- Takes effect once everything that this activation woke has run (decision 17).
+    core.start(function()
+        while core.others_ready() do base.coroutine.yield() end
+        core.interrupt(internal.canceled("operation canceled"))
+    end)
+end
+
+function jobs.query_workflow(job)
+    emit("respond_to_query", {
+        query_id = job.query_id,
+        failed = { message = "unknown query type: " .. tostring(job.query_type), source = "lua-fleet" },
+    })
+end
+
+function jobs.do_update(job)
+    emit("update_response", {
+        protocol_instance_id = job.protocol_instance_id,
+        rejected = { message = "the workflow takes no updates", source = "lua-fleet" },
+    })
+end
+
+-- ---- the engine's entry points
+
+local engine = {}
+
+function engine.apply(activation)
+    run.run_id = activation.run_id
+    run.commands = { n = 0 }
+    run.now = activation.timestamp or run.now
+    run.replaying = activation.is_replaying or false
+    run.history_length = activation.history_length or 0
+    run.history_size = activation.history_size_bytes or 0
+    run.continue_as_new_suggested = activation.continue_as_new_suggested or false
+    local list = activation.jobs or { n = 0 }
+    for i = 1, list.n do
+        for variant, job in pairs(list[i]) do
+            local handler = jobs[variant]
+            if not handler then error("the activation has a job that this engine does not know: " .. tostring(variant)) end
+            handler(job)
+        end
+    end
+end
+
+function engine.failed(thrown, traceback)
+    fail_run(internal.from_thrown(thrown, traceback))
+end
+
+function engine.flush()
+    local commands = run.commands
+    run.commands = nil
+    if run.fatal then
+        local message = lib.s_match(run.fatal, "^[^\n]*")
+        return {
+            run_id = run.run_id,
+            failed = { failure = { message = message, stack_trace = run.fatal, source = "lua-fleet",
+                application_failure_info = { type = "TASK_FAILED", non_retryable = false } } },
+        }
+    end
+    return { run_id = run.run_id, successful = { commands = commands } }
+end
+
+return engine

@@ -1,0 +1,78 @@
+-- workflow: what only a workflow can do (workflows.ja.md, ワークフローモジュール; decision 15).
+local core, base, host, load = ...
+local lib = core.lib
+local type, error = lib.type, lib.error
+local _, internal = load("errors")
+local run = host.run
+
+local workflow = {}
+
+--- workflow.info() -> table, nil | nil, nil outside a workflow
+function workflow.info()
+    if not run then return nil, nil end
+    local info = run.info
+    return {
+        workflow_id = info.workflow_id,
+        run_id = info.run_id,
+        workflow_type = info.workflow_type,
+        task_queue = info.task_queue,
+        namespace = info.namespace,
+        attempt = info.attempt,
+        history_length = run.history_length,
+        history_size = run.history_size,
+        continue_as_new_suggested = run.continue_as_new_suggested,
+    }, nil
+end
+
+--- workflow.history_length() -> number of events up to the current workflow task, nil; 0 outside a workflow
+function workflow.history_length() return run and run.history_length or 0, nil end
+
+--- workflow.history_size() -> bytes, nil; 0 outside a workflow
+function workflow.history_size() return run and run.history_size or 0, nil end
+
+local function check_integer(value, position)
+    if lib.m_type(value) ~= "integer" then
+        error("bad argument #" .. position .. " to 'version' (integer expected, got " .. type(value) .. ")", 3)
+    end
+end
+
+-- A new decision records max; a run that passed this point before the call existed has no record.
+local function decide(change_id, min, max)
+    if not run.replaying then
+        host.emit("set_patch_marker", { patch_id = change_id .. "-" .. max, deprecated = false })
+        return max
+    end
+    local recorded = run.patches[change_id]
+    if recorded then
+        host.emit("set_patch_marker", { patch_id = change_id .. "-" .. recorded, deprecated = false })
+        return recorded
+    end
+    if min >= 1 and max > 1 then return 1 end
+    return -1
+end
+
+--- workflow.version(change_id, min_supported, max_supported) -> number, nil | nil, err
+function workflow.version(change_id, min, max)
+    if type(change_id) ~= "string" then
+        error("bad argument #1 to 'version' (string expected, got " .. type(change_id) .. ")", 2)
+    end
+    check_integer(min, 2)
+    check_integer(max, 3)
+    if change_id == "" then return nil, internal.make("INVALID", "change ID required", false) end
+    if min > max then
+        return nil, internal.make("INVALID", "min_supported " .. min .. " is above max_supported " .. max, false)
+    end
+    if not run then return max, nil end
+    local version = run.versions[change_id]
+    if not version then
+        version = decide(change_id, min, max)
+        run.versions[change_id] = version
+    end
+    if version < min or version > max then
+        host.fail_task('workflow.version("' .. change_id .. '"): this run is at version ' .. version
+            .. ", and the code supports " .. min .. " to " .. max)
+    end
+    return version, nil
+end
+
+return workflow
