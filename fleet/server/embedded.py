@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -192,7 +193,8 @@ async def _start(settings: _Settings, lock: DataLock | None, log: BinaryIO) -> E
             # A port we chose was taken between the choice and the bind: choose again.
             if error.port in (settings.port, settings.ui_port) or attempt == _PORT_ATTEMPTS - 1:
                 raise
-            log.truncate(0)
+            os.ftruncate(log.fileno(), 0)
+            os.lseek(log.fileno(), 0, os.SEEK_SET)
     raise AssertionError("unreachable")
 
 

@@ -38,14 +38,16 @@ def listens(pid: int, port: int) -> bool:
     Temporal server may have taken it. Where ``/proc`` does not show the process's files the answer is ``True``.
     """
     try:
+        # A kernel without IPv6 has no tcp6.
+        tables = [table for table in (Path(f"/proc/{pid}/net/{name}") for name in ("tcp", "tcp6")) if table.exists()]
         inodes = {
             fields[9]
-            for table in ("tcp", "tcp6")
-            for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+            for table in tables
+            for line in table.read_text().splitlines()[1:]
             if (fields := line.split())[3] == _TCP_LISTEN and int(fields[1].rpartition(":")[2], 16) == port
         }
         descriptors = os.listdir(f"/proc/{pid}/fd")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return not os.path.isdir("/proc/self/fd")
     except PermissionError:
         return True

@@ -16,7 +16,7 @@ from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
 from temporalio.service import KeepAliveConfig, RPCError, RPCStatusCode, TLSConfig
 
-from fleet.registry.kinds.temporal import ClientEntry
+from fleet.registry import ClientEntry
 
 from .connect_error import SERVER_HINT, ConnectError, explain
 

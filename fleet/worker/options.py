@@ -14,7 +14,7 @@ from temporalio.worker import (
     WorkerDeploymentConfig,
 )
 
-from fleet.registry.kinds.temporal import WorkerEntry, WorkerOptions
+from fleet.registry import WorkerEntry, WorkerOptions
 
 DEFAULT_GRACE = timedelta(seconds=30)
 """How long activities may finish after a stop when ``worker_stop_timeout`` is not given. The reference's 0 would cut

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import SERVE, alive, gone, run_script
+from server_processes import SERVE, alive, gone, run_script
 
 from fleet.server import EmbeddedServer, ServerError
 from fleet.server.process import ServerProcess

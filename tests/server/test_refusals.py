@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import ROOT
+from server_processes import ROOT
 
 import fleet.server.binary
 import fleet.server.embedded
