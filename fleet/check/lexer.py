@@ -125,8 +125,9 @@ def tokenize(text: str) -> Tokens:
 def _number(text: str, line: int, column: int) -> int | float:
     if _DECIMAL.fullmatch(text):
         if text.isdigit():
-            # Lua: a decimal that does not fit is a float. (int() itself refuses very long texts.)
-            return int(text) if len(text.lstrip("0")) < 19 or float(text) < 2.0**63 else float(text)
+            significant = text.lstrip("0") or "0"  # int() itself refuses very long texts
+            if len(significant) <= 19 and int(significant) < 1 << 63:
+                return int(significant)
         return float(text)
     if _HEXADECIMAL.fullmatch(text):
         digits = text[2:]

@@ -262,10 +262,10 @@ class Parser(ExpressionParser):
         while not names or self.accept(","):
             names.append((self._declared_name(), self._global_attribute(default)))
         values = self.expressions() if self.accept("=") else []
-        for name, attribute in names:
-            self.scopes.declare_global(name, attribute, name.line, name.column)
         if values:
             self.scopes.initialize_globals([name for name, _ in names])
+        for name, attribute in names:
+            self.scopes.declare_global(name, attribute, name.line, name.column)
         return nodes.GlobalDeclaration(line, column, [name for name, _ in names], values)
 
     def _declared_name(self) -> Name:

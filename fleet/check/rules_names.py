@@ -38,8 +38,8 @@ def _undefined_hint(unit: Unit, use: GlobalUse) -> str:
     name = use.node.name
     later = _later_local(use)
     if later is not None:
-        line = unit.line(Node(later, 1))
-        return f"'{name}' is declared local later, at line {line}: move it up, above line {unit.line(use.node)}"
+        declared, before = (unit.line(Node(line, 1)) for line in later)
+        return f"'{name}' is declared local later, at line {declared}: move it up, above line {before}"
     for variable in unit.chunk.locals:
         if variable.name == name and (variable.line, variable.column) < (use.node.line, use.node.column):
             line = unit.line(Node(variable.line, 1))
@@ -52,14 +52,20 @@ def _undefined_hint(unit: Unit, use: GlobalUse) -> str:
     return f"did you mean '{guess}'?" if guess else "declare it with local, or pass it as an argument"
 
 
-def _later_local(use: GlobalUse) -> int | None:
-    """Line of a local of that name which a block around the use declares further down."""
+def _later_local(use: GlobalUse) -> tuple[int, int] | None:
+    """Line of a local of that name which a block around the use declares further down, and where it should stand.
+
+    That is before the statement of that block in which the use is: a function, or the line of the use itself.
+    """
     place = (use.node.line, use.node.column)
     block: Block | None = use.block
+    before = use.node.line
     while block is not None:
         for variable in block.locals:
             if variable.name == use.node.name and (variable.line, variable.column) > place:
-                return variable.line
+                return variable.line, before
+        if block.parent is not None and block.parent.function is not block.function:
+            before = block.function.line
         block = block.parent
     return None
 
@@ -96,30 +102,29 @@ def assigned_globals(unit: Unit, values: Values) -> Iterator[Problem]:
 def absent_names(unit: Unit, values: Values) -> Iterator[Problem]:
     """Standard functions that do not exist here (decision 5)."""
     places: dict[str, list[Node]] = defaultdict(list)
-    for use in unit.chunk.globals:
-        if use.node.name in ABSENT and use.action == "read" and use.node.name not in unit.assigned_globals:
-            places[use.node.name].append(use.node)
+    members: dict[Node, str] = {}
     for index in unit.nodes(nodes.Index):
-        owner = values.value(index.object)
-        if isinstance(owner, Typed) and isinstance(index.key, nodes.String):
-            name = f"{owner.type}.{index.key.value}"
-        elif _is_package(index.object) and isinstance(index.key, nodes.String):
-            name = f"package.{index.key.value}"
-        else:
+        if not isinstance(index.key, nodes.String):
             continue
+        members[index.object] = index.key.value
+        owner = values.value(index.object)
+        name = f"{owner.type}.{index.key.value}" if isinstance(owner, Typed) else ""
         if name in ABSENT:
             places[name].append(index)
+    for use in unit.chunk.globals:
+        root = use.node.name
+        if use.action == "read" and root not in unit.assigned_globals:
+            name = f"{root}.{members[use.node]}" if use.node in members else root
+            if root in ABSENT or (root == "package" and name in ABSENT):
+                places[name].append(use.node)
     where = "in workflows" if unit.is_workflow else "here"
     for name, found in places.items():
-        hint = "; ".join(filter(None, (ABSENT[name], unit.also_at(found))))
+        reason = ABSENT.get(name) or ABSENT[name.partition(".")[0]]
+        hint = "; ".join(filter(None, (reason, unit.also_at(found))))
         if all(node in unit.probed for node in found):
             yield unit.warning(found[0], f"'{name}' does not exist {where}, so it is always nil", hint)
         else:
             yield unit.error(found[0], f"'{name}' does not exist {where}", hint)
-
-
-def _is_package(expression: nodes.Expression) -> bool:
-    return isinstance(expression, Name) and expression.local is None and expression.name == "package"
 
 
 def metatable_modes(unit: Unit, values: Values) -> Iterator[Problem]:
