@@ -6,8 +6,8 @@ import re
 
 _LINE = re.compile(
     r"""\s*(?:export\s+)?(?P<name>[A-Za-z0-9_.\-]+)\s*=[ \t]*
-    (?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<plain>[^"'\n](?:[^\n]*?))?)
-    [ \t]*(?:(?<=[\s"'=])\#[^\n]*)?""",
+    (?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<plain>(?:(?<==)\#|[^"'\#\s])[^\n]*?)?)
+    [ \t]*(?:(?<=[\s"'])\#[^\n]*)?""",
     re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -26,7 +26,7 @@ class DotenvError(ValueError):
 def parse(text: str) -> dict[str, str]:
     """The values of a dotenv text; the last of several lines for a name counts.
 
-    Unquoted values end at `` #`` and are trimmed; ``'single'`` quotes keep everything; ``"double"`` ones know the
+    Unquoted values end at `` #`` and are trimmed (``#fff`` is a value); ``'single'`` quotes keep everything; ``"double"`` ones know the
     escapes ``\\n``, ``\\r``, ``\\t``, ``\\"`` and ``\\\\``. A value is on one line.
 
     Raises:

@@ -16,7 +16,7 @@ from .kinds import KINDS
 from .kinds.entry import Entry
 from .kinds.temporal import ClientEntry, WorkerEntry
 from .placeholders import fill_in, include_files
-from .problems import AppError, Report, did_you_mean, in_order
+from .problems import AppError, Report, did_you_mean, in_order, show
 from .schema import Mismatch, Rejected, Scope, decode_record
 from .tree import SourceTree
 
@@ -69,7 +69,7 @@ def _known_kind(draft: Draft, report: Report) -> bool:
         line=draft.line,
         entry=draft.id,
         field="kind",
-        value=draft.kind,
+        value=show(draft.kind),
         hint="compiled Lua is not loaded here: give the source" if bytecode else did_you_mean(draft.kind, KINDS),
     )
     return False

@@ -6,7 +6,7 @@ import hmac
 
 
 class Secret:
-    """Holds a secret text; only ``reveal`` gives it away, ``str``, ``repr`` and ``format`` do not."""
+    """Holds a secret text; only ``reveal`` gives it away, ``str`` and ``repr`` do not."""
 
     __slots__ = ("_text",)
 

@@ -43,7 +43,7 @@ class SourceTree:
             path = posixpath.join(folder, item.name)
             if item.name.startswith(".") or item.name == _SKIPPED:
                 continue
-            if item.is_dir():
+            if os.path.isdir(item.path):  # unlike item.is_dir() quiet about links that lead in circles
                 self._stay_inside(path)
                 real = os.path.realpath(item.path)
                 if real not in seen:  # a directory that several links lead to has its entries once

@@ -39,6 +39,10 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 
+_JSON_ESCAPE = re.compile(
+    r"\\(?:(?P<pair>u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?P<lone>u[dD][89a-fA-F]..)|.)"
+)
+
 _TAG = "tag:yaml.org,2002:"
 _BLOCK_STYLES = ("|", ">")
 
@@ -88,9 +92,9 @@ def parse_json(text: str) -> Node | None:
         raise SyntaxProblem(f"not valid JSON: {error.msg}", error.lineno) from None
     except RecursionError:
         raise _too_deep(1) from None
-    # JSON is YAML but for two things: tabs between tokens (none are left inside strings, where JSON forbids them) ...
-    document = parse_yaml(text.replace("\t", " "))
-    return document and _join_surrogates(document)
+    # JSON is YAML but for two things: tabs between tokens (JSON allows none inside strings), and characters that are
+    # escaped as two surrogates.
+    return parse_yaml(_JSON_ESCAPE.sub(_join_surrogates, text.replace("\t", " ")))
 
 
 def parse_scalar(text: str) -> Scalar:
@@ -108,16 +112,10 @@ def parse_scalar(text: str) -> Scalar:
     return text
 
 
-def _join_surrogates(node: Node) -> Node:
-    # ... and pairs of \ud83d\ude00 escapes, which JSON joins into one character and YAML does not.
-    if isinstance(node.value, dict):
-        return Node({key: _join_surrogates(below) for key, below in node.value.items()}, node.line)
-    if isinstance(node.value, list):
-        return Node([_join_surrogates(below) for below in node.value], node.line)
-    if isinstance(node.value, str) and any("\ud800" <= char <= "\udfff" for char in node.value):
-        joined = node.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return Node(joined, node.line, joined, node.text_line)
-    return node
+def _join_surrogates(escape: re.Match[str]) -> str:
+    if escape["pair"]:
+        return str(json.loads(f'"{escape[0]}"'))
+    return "\ufffd" if escape["lone"] else escape[0]
 
 
 def _yaml_hint(problem: str) -> str:
@@ -208,7 +206,7 @@ class _Composer:
             key_line = _line(event)
             key = self.key(event)
             value = self.node(next(self.events), depth + 1)
-            if key == "<<" and event.style is None:
+            if key == "<<" and not event.style:
                 for source in _merge_sources(value, key_line):
                     merged = {**source, **merged}
                 continue
