@@ -3,7 +3,7 @@
 import os
 
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 
 # FLEET_BUILD: release (default), debug (live-object counters, assertions) or asan (address sanitizer).
 BUILD = os.environ.get("FLEET_BUILD", "release")
@@ -27,6 +27,7 @@ core = Extension(
 )
 
 setup(
+    packages=[*find_packages(include=["fleet", "fleet.*"]), "fleet.lua_modules"],
     ext_modules=cythonize(
         [core],
         build_dir=f"build/{BUILD}",

@@ -1,0 +1,26 @@
+"""Durable Lua workflows on Temporal, served by a fleet of worker processes with a native core.
+
+``load_app(path)`` reads an application; ``LuaPlugin(app)`` serves it from a temporalio Worker or Replayer. Everything
+else is behind the ``fleet`` command.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fleet.registry import App, AppError, load_app
+
+if TYPE_CHECKING:
+    from fleet.worker.plugin import LuaPlugin
+
+__version__ = "0.1.0"
+__all__ = ["App", "AppError", "LuaPlugin", "load_app"]
+
+
+def __getattr__(name: str) -> Any:
+    # temporalio takes half a second to import; who only reads applications need not wait for it.
+    if name == "LuaPlugin":
+        from fleet.worker.plugin import LuaPlugin
+
+        return LuaPlugin
+    raise AttributeError(f"module 'fleet' has no attribute {name!r}")

@@ -1,0 +1,8 @@
+"""Workflow runs: activation in, completion out. The engine itself is lua_modules/engine_workflow.lua on fleet._core."""
+
+from __future__ import annotations
+
+from .runner import LuaWorkflowRunner, workflow_class
+from .scripts import Limits, Origin, WorkflowScripts
+
+__all__ = ["Limits", "LuaWorkflowRunner", "Origin", "WorkflowScripts", "workflow_class"]

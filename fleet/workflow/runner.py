@@ -1,0 +1,136 @@
+"""Lua workflows for a temporalio Worker or Replayer: one generated class per entry, run on the native core."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import temporalio.workflow
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.common import VersioningBehavior
+from temporalio.converter import (
+    SerializationContext,
+    StorageDriverStoreContext,
+    StorageDriverWorkflowInfo,
+    WorkflowSerializationContext,
+)
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+from fleet import _core
+from fleet.registry import WorkflowEntry
+
+from .scripts import Origin, WorkflowScripts
+
+logger = logging.getLogger("fleet.workflow")
+
+
+class LuaWorkflow:
+    """Base of the generated classes. The SDK wants a class with a run method; only its name and entry are used."""
+
+    entry_id: str
+
+    async def run(self, *args: Any) -> Any:
+        """Never called: LuaWorkflowRunner makes the instances."""
+        raise NotImplementedError
+
+
+def workflow_class(entry: WorkflowEntry, versioning: VersioningBehavior = VersioningBehavior.UNSPECIFIED) -> type:
+    """A workflow class for an entry, registered under its type name."""
+
+    async def run(self: LuaWorkflow, *args: Any) -> Any:
+        raise NotImplementedError
+
+    name = re.sub(r"\W", "_", entry.id)
+    run.__qualname__ = f"{name}.run"
+    cls = type(name, (LuaWorkflow,), {"run": temporalio.workflow.run(run), "entry_id": entry.id, "__module__": __name__})
+    return temporalio.workflow.defn(name=entry.type_name, versioning_behavior=versioning)(cls)
+
+
+class LuaWorkflowRunner(WorkflowRunner):
+    """Runs the generated classes on the native core and leaves all others to the worker's own runner.
+
+    origin: where runs live, for a replay; None takes it from the worker.
+    """
+
+    def __init__(self, scripts: WorkflowScripts, inner: WorkflowRunner, origin: Origin | None = None) -> None:
+        self.scripts = scripts
+        self.inner = inner
+        self.origin = origin
+
+    def prepare_workflow(self, defn: temporalio.workflow._Definition) -> None:
+        """Compile the entry now, so that a broken file stops the worker and not a run."""
+        if issubclass(defn.cls, LuaWorkflow):
+            self.scripts.programs.get(defn.cls.entry_id)
+        else:
+            self.inner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """An instance for one run."""
+        if not issubclass(det.defn.cls, LuaWorkflow):
+            return self.inner.create_instance(det)
+        origin = self.origin or Origin(det.info.task_queue, det.info.namespace)
+        return LuaWorkflowInstance(self.scripts, det.defn.cls.entry_id, det.info, origin)
+
+    def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
+        """Lua workflows raise no Python exceptions; the inner runner's may."""
+        self.inner.set_worker_level_failure_exception_types(types)
+
+
+class LuaWorkflowInstance(WorkflowInstance):
+    """One run: activation bytes in, completion bytes out."""
+
+    def __init__(self, scripts: WorkflowScripts, entry_id: str, info: temporalio.workflow.Info, origin: Origin) -> None:
+        self._info = info
+        self._entry_id = entry_id
+        self._seconds = scripts.limits.seconds
+        self._state = scripts.start(entry_id, info, origin)
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
+        if len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache"):
+            self._state.close()
+            return WorkflowActivationCompletion(run_id=act.run_id, successful={})
+        try:
+            completion = WorkflowActivationCompletion.FromString(
+                self._state.step(act.SerializeToString(), self._seconds)
+            )
+        except (_core.LuaViolation, _core.LuaFault) as error:
+            completion = task_failure(act.run_id, str(error))
+        if completion.HasField("failed"):
+            logger.warning(
+                "Workflow task failed: %s (workflow %s, run %s, %s)\n%s", completion.failed.failure.message,
+                self._info.workflow_id, self._info.run_id, self._entry_id, completion.failed.failure.stack_trace,
+            )
+        return completion
+
+    def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
+        """Payload codecs see the workflow's own context."""
+        if command_info is not None:
+            return None
+        return WorkflowSerializationContext(namespace=self._info.namespace, workflow_id=self._info.workflow_id)
+
+    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
+        """Large payloads are stored as the workflow's own."""
+        return StorageDriverStoreContext(
+            target=StorageDriverWorkflowInfo(
+                id=self._info.workflow_id, run_id=self._info.run_id, type=self._info.workflow_type,
+                namespace=self._info.namespace,
+            )
+        )
+
+    def get_info(self) -> temporalio.workflow.Info:
+        """The SDK's info of this run."""
+        return self._info
+
+
+def task_failure(run_id: str, report: str) -> WorkflowActivationCompletion:
+    """A completion that fails the workflow task: `report` is a message with the traceback below it."""
+    completion = WorkflowActivationCompletion(run_id=run_id)
+    failure = completion.failed.failure
+    failure.message, _, failure.stack_trace = report.partition("\n")
+    failure.source = "lua-fleet"
+    failure.application_failure_info.type = "TASK_FAILED"
+    return completion

@@ -1,0 +1,102 @@
+"""Lua states for workflow runs of one application: what they may use, how much, and which program they run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import temporalio.workflow
+
+from fleet import _core
+from fleet.lua import Programs
+from fleet.modules import PURE_HOST
+from fleet.registry import App
+
+from .schema import ACTIVATION, COMPLETION, SCHEMA
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+script_logger = logging.getLogger("fleet.script")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may use.
+
+    Attributes:
+        memory: bytes of Lua memory per run. 64 MiB holds any state that is fit to be replayed.
+        instructions: VM instructions per activation, C work included.
+        seconds: wall-clock time per activation. Below the SDK's own 2 seconds, so that our report comes first.
+    """
+
+    memory: int = 64 << 20
+    instructions: int = 200_000_000
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run lives, as the script sees it (decision 14): the same in a replay as in the run."""
+
+    task_queue: str
+    namespace: str
+
+
+class WorkflowScripts:
+    """Makes the states of an application's workflow runs."""
+
+    def __init__(self, app: App, limits: Limits = Limits(), pool_size: int = 8) -> None:
+        self.app = app
+        self.limits = limits
+        self.programs = Programs(app)
+        self.pool = _core.Pool(self._prepare, pool_size)
+        self._activities = self._activity_table()
+
+    def start(self, entry_id: str, info: temporalio.workflow.Info, origin: Origin) -> _core.LuaState:
+        """A state for one run. Raises ScriptProblem when a file does not compile."""
+        state = self.pool.take(self.programs.get(entry_id))
+        state.host = self._host(entry_id, info, origin)
+        self.pool.refill()
+        return state
+
+    def close(self) -> None:
+        """Free the prepared states."""
+        self.pool.close()
+
+    def _prepare(self) -> _core.LuaState:
+        return _core.LuaState(
+            engine="engine_workflow",
+            memory_limit=self.limits.memory,
+            instruction_limit=self.limits.instructions,
+            schema=SCHEMA,
+            message_in=ACTIVATION,
+            message_out=COMPLETION,
+        )
+
+    def _activity_table(self) -> Mapping[str, dict[str, Any]]:
+        """What entries say about their calls: part of the code's determinism (decision 4)."""
+        table: dict[str, dict[str, Any]] = {}
+        for worker_id, worker in self.app.workers.items():
+            for entry in self.app.activities_of(worker_id):
+                table[entry.id] = {
+                    "task_queue": worker.task_queue,
+                    "local": entry.activity.local if entry.activity is not None else False,
+                    "options": dict(entry.options),
+                }
+        return table
+
+    def _host(self, entry_id: str, info: temporalio.workflow.Info, origin: Origin) -> Callable[..., Any]:
+        context = {"workflow_id": info.workflow_id, "run_id": info.run_id, "entry": entry_id}
+
+        def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
+            script_logger.log(LEVELS[level], "%s", text, extra={"fleet": {**context, **(fields or {})}})
+
+        functions: dict[str, Callable[..., Any]] = {
+            **PURE_HOST,
+            "log": log,
+            "activity": self._activities.get,
+            "run_info": lambda: {"task_queue": origin.task_queue, "namespace": origin.namespace, "entry": entry_id},
+        }
+        return lambda name, *args: functions[name](*args)
