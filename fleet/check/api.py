@@ -22,6 +22,10 @@ class ApiType:
     is_object: bool = False
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 def _type(name: str, members: str, is_object: bool = False) -> ApiType:
     """Read `"a b->Type c"` into an ApiType."""
     table: dict[str, str] = {}
@@ -136,7 +140,9 @@ TYPES: dict[str, ApiType] = MODULES | {
             " with_scope->Executor",
             is_object=True,
         ),
-        _type("Future", "response->Channel channel->Channel is_complete is_canceled result error cancel", is_object=True),
+        _type(
+            "Future", "response->Channel channel->Channel is_complete is_canceled result error cancel", is_object=True
+        ),
         _type("Location", "string", is_object=True),
         _type("Payload", "get_format data unmarshal transcode->Payload", is_object=True),
         _type(
@@ -170,14 +176,14 @@ TYPES: dict[str, ApiType] = MODULES | {
 }
 """All types of values that the checks can follow, modules included."""
 
-BASE_GLOBALS = frozenset(
+BASE_GLOBALS = _words(
     "_G _VERSION assert collectgarbage error getmetatable ipairs load next pairs pcall print rawequal rawget rawlen"
     " rawset require select setmetatable tonumber tostring type unpack warn xpcall"
-    " process channel errors payload os coroutine string table math utf8 debug package subscribe unsubscribe".split()
+    " process channel errors payload os coroutine string table math utf8 debug package subscribe unsubscribe"
 )
 """Globals of every entry, whatever its `modules` (lua_api.md section 1; decision 41 for `unpack`)."""
 
-ALWAYS_MODULES = frozenset("process channel errors payload os coroutine string table math utf8 debug package".split())
+ALWAYS_MODULES = _words("process channel errors payload os coroutine string table math utf8 debug package")
 """What `require` finds although the entry's `modules` does not list it."""
 
 BLOCKING = frozenset(
@@ -208,10 +214,10 @@ ABSENT: dict[str, str] = {
     "string.dump": "bytecode is not available; pass the source text to load()",
 } | {
     f"debug.{name}": _DEBUG
-    for name in (
+    for name in _words(
         "debug gethook getinfo getlocal getmetatable getregistry getupvalue getuservalue sethook setlocal setmetatable"
         " setupvalue setuservalue upvalueid upvaluejoin setcstacklimit"
-    ).split()
+    )
 }
 """Standard names that the sandbox leaves out (decision 5), each with what to do instead."""
 

@@ -228,7 +228,7 @@ class ExpressionParser:
         if self.kind == "{":
             return [self._table()]
         if self.kind != "(":
-            self.fail("function arguments expected", "a method can only be called: write x:name(…), or x.name for a field")
+            self.fail("function arguments expected", "a method can only be called, x:name(…); a field is x.name")
         self.advance()
         arguments = [] if self.kind == ")" else self.expressions()
         self.expect_closing(")", "(", line)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 NAME, STRING, NUMBER, EOF = "<name>", "<string>", "<number>", "<eof>"
 
-KEYWORDS = frozenset(
+_KEYWORDS = (
     "and break do else elseif end false for function goto if in local nil not or repeat return then true until while"
-    .split()
 )
+KEYWORDS = frozenset(_KEYWORDS.split())
 
 # Possessive quantifiers (Python 3.11) keep a string or comment that never ends linear.
 _SHORT = r"(?:[^{q}\\\n]++|\\(?:z[ \t\v\f\n]*+|[\s\S]))*+"
@@ -207,7 +207,9 @@ def _unfinished(text: str, start: int, line: int, column: int) -> LuaSyntaxError
     if opening[2] in "\"'":
         found = text[start:].split("\n", 1)[0]
         return LuaSyntaxError(
-            f"unfinished string near {found[:30]}", line, column,
+            f"unfinished string near {found[:30]}",
+            line,
+            column,
             f"close it with {opening[2]} on the same line, or use a long string [[…]]",
         )
     if not opening[2].endswith("[") or opening[2] == "[":

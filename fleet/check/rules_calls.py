@@ -11,7 +11,6 @@ from fleet.check.nodes import Expression
 from fleet.check.unit import Unit
 from fleet.check.values import Callee, Values
 from fleet.registry import App, Entry, FunctionEntry, Problem, ProcessEntry, WorkerEntry, WorkflowEntry
-from fleet.registry.problems import nearest
 
 _TASK_QUEUE_OPTIONS = frozenset({"activity.task_queue", "temporal.activity.task_queue"})
 _HOST_KINDS = ("temporal.worker", "process.host")
@@ -205,15 +204,26 @@ def _unknown(target: str, what: str) -> str:
 
 def _suggest(target: str, known: Iterable[str], app: App) -> str:
     """The id that was probably meant: of the right kind if there is one, else any."""
-    ids = list(known)
-    same_name = [found for found in ids if found.partition(":")[2] == target.rpartition(":")[2]]
-    guess = same_name[0] if same_name else nearest(target, ids)
+    ids = sorted(known)
+    guess = _nearest_id(target, ids)
     if guess:
         return f"did you mean '{guess}'?"
-    guess = nearest(target, app.entries)
+    guess = _nearest_id(target, app.entries)
     if guess:
         return f"the nearest id is '{guess}', a {app.entries[guess].kind}"
-    return f"known: {', '.join(sorted(ids)[:8])}" if ids else "the application has none"
+    return f"known: {', '.join(ids[:8])}{', …' if len(ids) > 8 else ''}" if ids else "the application has none"
+
+
+def _nearest_id(target: str, known: Iterable[str]) -> str:
+    """The id whose name is nearest; one of the same namespace first, since a shared namespace proves nothing."""
+    namespace, _, name = target.rpartition(":")
+    found: list[tuple[float, bool, str]] = []
+    for candidate in known:
+        other_namespace, _, other_name = candidate.partition(":")
+        likeness = difflib.SequenceMatcher(None, name, other_name).ratio()
+        if likeness >= 0.6 or (name and other_name.startswith(name)):
+            found.append((likeness, other_namespace == namespace, candidate))
+    return max(found)[2] if found else ""
 
 
 def _hosts(app: App) -> list[str]:

@@ -18,11 +18,15 @@ _NO_FUNCTIONS = (nodes.String, nodes.Number, nodes.Boolean, nodes.Nil, nodes.Tab
 
 @dataclass(frozen=True)
 class Exports:
-    """The table that a chunk returns: its members, and whether there may be more than these."""
+    """The table that a chunk returns: its members, and whether there may be more than these.
+
+    `computed` says that some keys are only known at run time, `shared` that other code gets the table too.
+    """
 
     place: nodes.Return
     members: dict[str, Expression]
-    open: bool
+    computed: bool
+    shared: bool
 
 
 def exports_of(unit: Unit, values: Values) -> Exports | nodes.Return | None:
@@ -35,24 +39,24 @@ def exports_of(unit: Unit, values: Values) -> Exports | nodes.Return | None:
     if not isinstance(table, nodes.Table):
         return last
     members: dict[str, Expression] = {}
-    is_open = False
+    computed = shared = False
     for item in table.fields:
         key = values.text(item.key)
         if key is not None:
             members[key] = item.value
-        is_open = is_open or (key is None and item.key is not None)
+        computed = computed or (key is None and item.key is not None)
     if isinstance(returned, nodes.Name) and returned.local is not None:
         targets = [target for target in unit.assigned_fields if values.literal(target.object) is table]
         for target in targets:
             key = values.text(target.key)
             if key is None:
-                is_open = True
+                computed = True
             else:
                 members.setdefault(key, target)
         # Read for more than `M.x` and the return: it may be filled elsewhere.
         indexed = [index for index in unit.nodes(nodes.Index) if values.literal(index.object) is table]
-        is_open = is_open or returned.local.reads > len(indexed) + 1
-    return Exports(last, members, is_open)
+        shared = returned.local.reads > len(indexed) + 1
+    return Exports(last, members, computed, shared)
 
 
 def method_exists(unit: Unit, values: Values) -> Iterator[Problem]:
@@ -77,7 +81,9 @@ def method_exists(unit: Unit, values: Values) -> Iterator[Problem]:
             hint = f"return {{ {method} = … }}"
             yield unit.error(found, "the chunk must return a function, or a table of functions", hint, "method")
     elif method not in found.members:
-        report = unit.warning if found.open else unit.error
+        if found.computed:
+            return
+        report = unit.warning if found.shared else unit.error
         guess = nearest(method, found.members)
         known = f"it has: {', '.join(found.members)}" if found.members else "it is empty"
         hint = f"did you mean '{guess}'?" if guess else f"{known}; add '{method} = …' or change 'method:'"
@@ -95,9 +101,9 @@ def library_members(
         if not isinstance(owner, Library) or not isinstance(index.key, nodes.String) or index in unit.probed:
             continue
         found = exports(owner.id)
-        if not isinstance(found, Exports) or found.open or index.key.value in found.members:
+        if not isinstance(found, Exports) or found.computed or found.shared:
             continue
-        if index in unit.assigned_fields:
+        if index.key.value in found.members or index in unit.assigned_fields:
             continue
         guess = nearest(index.key.value, found.members)
         hint = f"did you mean '{guess}'?" if guess else f"it returns: {', '.join(found.members) or 'nothing'}"
@@ -155,13 +161,13 @@ def _target_name(target: Expression) -> str:
 
 def blocking_body(unit: Unit, values: Values) -> Iterator[Problem]:
     """Calls that may wait in the body of the chunk, which runs once at load and cannot (registry.md section 2)."""
+    method = unit.entry.method
+    hint = f"move it into the function '{method}'" if method else "move it into a function"
     for node in outside_functions(unit.chunk):
-        if isinstance(node, nodes.Call | nodes.MethodCall):
-            callee = values.callee(node)
-            if callee is not None and (callee.type, callee.member) in BLOCKING:
-                hint = f"move it into the function '{unit.entry.method}'" if unit.entry.method else "move it into a function"
-                shown = f"{callee.type}.{callee.member}" if callee.type[0].islower() else callee.member
-                yield unit.error(
-                    node, f"'{shown}' in the body of the chunk: the body runs when the code is loaded and cannot wait",
-                    hint,
-                )  # fmt: skip
+        if not isinstance(node, nodes.Call | nodes.MethodCall):
+            continue
+        callee = values.callee(node)
+        if callee is not None and (callee.type, callee.member) in BLOCKING:
+            shown = callee.member if isinstance(node, nodes.MethodCall) else f"{callee.type}.{callee.member}"
+            message = f"'{shown}' in the body of the chunk, which runs when the code is loaded and cannot wait"
+            yield unit.error(node, message, hint)

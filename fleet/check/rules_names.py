@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -13,7 +14,6 @@ from fleet.check.unit import Unit
 from fleet.check.values import Typed, Values
 from fleet.registry import Problem
 from fleet.registry.modules import MODULES, refusal
-from fleet.registry.problems import nearest
 
 
 def undefined_globals(unit: Unit, values: Values) -> Iterator[Problem]:
@@ -48,8 +48,9 @@ def _undefined_hint(unit: Unit, use: GlobalUse) -> str:
         return module_hint(unit, name)
     if name in FORMER:
         return FORMER[name]
-    guess = nearest(name, unit.known_globals | {variable.name for variable in unit.chunk.locals})
-    return f"did you mean '{guess}'?" if guess else "declare it with local, or pass it as an argument"
+    known = sorted(unit.known_globals | {variable.name for variable in unit.chunk.locals})
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"did you mean '{near[0]}'?" if near else "declare it with local, or pass it as an argument"
 
 
 def _later_local(use: GlobalUse) -> tuple[int, int] | None:

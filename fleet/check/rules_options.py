@@ -63,16 +63,17 @@ def _check_option(unit: Unit, values: Values, family: Family, key: str, value: E
         maker = "process.with_options" if found_family == "workflow" else "funcs.new():with_options"
         yield unit.warning(value, f"'{key}' has no effect on this call", f"{found_family} options go to {maker}")
     yield from _check_value(unit, values, key, known[name], value)
-    if unit.is_workflow and name in _NOT_FOR_CHILDREN and found_family == "workflow" == family:
-        if values.text(value) != "use_existing":
-            yield unit.error(value, f"'{key}' cannot be set for a child workflow", _NOT_FOR_CHILDREN[name])
-    if found_family == "workflow" and name in ("search_attributes", "typed_search_attributes"):
+    if found_family != "workflow":
+        return
+    if unit.is_workflow and name in _NOT_FOR_CHILDREN and values.text(value) != "use_existing":
+        yield unit.error(value, f"'{key}' cannot be set for a child workflow", _NOT_FOR_CHILDREN[name])
+    if name in ("search_attributes", "typed_search_attributes"):
         yield from _check_attributes(unit, values, value)
 
 
 def _check_stray(unit: Unit, family: Family, key: str, value: Expression) -> Iterator[Problem]:
     """An option that belongs to no family: probably the family is missing or misspelt."""
-    if key in FAMILIES[family] and not (family == "activity" and key == "retry"):
+    if key in FAMILIES[family]:
         yield unit.warning(value, f"option '{key}' has no effect", f'write ["{family}.{key}"]')
     elif "." in key:
         full_names = [f"{prefix}{family}.{name}" for prefix in ("", "temporal.") for name in FAMILIES[family]]
@@ -115,7 +116,8 @@ def _as_data(unit: Unit, values: Values, expression: Expression) -> DataNode:
     if isinstance(literal, nodes.Table):
         items = [item for item in literal.fields if item.key is None]
         if items and len(items) == len(literal.fields):
-            return DataNode([_as_data(unit, values, item.value) for item in items], line)
+            listed = [_as_data(unit, values, item.value) for item in items]
+            return DataNode(listed, line, broken=any(item.broken for item in listed))
         keyed = ((values.text(item.key), item) for item in literal.fields)
         return DataNode({key: _as_data(unit, values, item.value) for key, item in keyed if key is not None}, line)
     return DataNode(None, line, broken=True)
@@ -149,9 +151,8 @@ def search_attributes(unit: Unit, values: Values) -> Iterator[Problem]:
             if key == "search":
                 yield from _check_attributes(unit, values, item.value)
             elif key is not None and key != "memo":
-                hint = "it takes search and memo" if not nearest(key, ("search", "memo")) else (
-                    f"did you mean '{nearest(key, ('search', 'memo'))}'?"
-                )  # fmt: skip
+                guess = nearest(key, ("search", "memo"))
+                hint = f"did you mean '{guess}'?" if guess else "it takes search and memo"
                 yield unit.warning(item, f"workflow.attrs: '{key}' has no effect", hint)
 
 
@@ -186,7 +187,7 @@ def _clients(unit: Unit) -> list[ClientEntry]:
     """The clients of the workflows that this code runs in; of other code, all: what it starts may run on any."""
     workers = [unit.app.entries.get(workflow.worker or "") for workflow in unit.workflows]
     ids = {worker.client for worker in workers if isinstance(worker, WorkerEntry)} if unit.is_workflow else set()
-    clients = [client for client in unit.app.clients.values() if isinstance(client, ClientEntry)]
+    clients = list(unit.app.clients.values())
     return [client for client in clients if client.id in ids] if ids else clients
 
 

@@ -91,7 +91,9 @@ class FunctionScope:
         self.upvalues.add(variable)
         if len(self.upvalues) > MAX_UPVALUES:
             raise LuaSyntaxError(
-                f"too many upvalues (the limit is {MAX_UPVALUES}) with '{name}'", self.line, 1,
+                f"too many upvalues (the limit is {MAX_UPVALUES}) with '{name}'",
+                self.line,
+                1,
                 "the function uses too many outer variables; put some of them into a table",
             )
 
@@ -137,7 +139,9 @@ class Scopes:
         """End the main function, or check the current one: every goto must have met its label."""
         for goto, _ in self.block.gotos:
             raise LuaSyntaxError(
-                f"no visible label '{goto.label}' for goto", goto.line, goto.column,
+                f"no visible label '{goto.label}' for goto",
+                goto.line,
+                goto.column,
                 f"put '::{goto.label}::' into the same block or one around it, in the same function",
             )
 
@@ -176,7 +180,9 @@ class Scopes:
         active = self.function.active
         if isinstance(variable, LocalVariable) and len(active) >= MAX_LOCALS <= self._active_locals():
             raise LuaSyntaxError(
-                f"too many local variables (the limit is {MAX_LOCALS} in a function)", line, column,
+                f"too many local variables (the limit is {MAX_LOCALS} in a function)",
+                line,
+                column,
                 "put some of them into a table or into a do … end block",
             )
         active.append(name)
@@ -210,7 +216,9 @@ class Scopes:
             return
         if variable is None and collective is False:
             raise LuaSyntaxError(
-                f"variable '{node.name}' not declared", node.line, node.column,
+                f"variable '{node.name}' not declared",
+                node.line,
+                node.column,
                 f"a 'global' declaration is in force: add 'global {node.name}' (or 'local'), or 'global *' for all",
             )
         rule = variable or collective
@@ -281,8 +289,10 @@ class Scopes:
                 kept.append((goto, goto_level))
             elif goto_level < level:
                 raise LuaSyntaxError(
-                    f"goto {name} at line {goto.line} jumps into the scope of '{active[goto_level]}'", line, column,
-                    f"declare '{active[goto_level]}' before the goto, or in a do … end block that ends before the label",
+                    f"goto {name} at line {goto.line} jumps into the scope of '{active[goto_level]}'",
+                    line,
+                    column,
+                    f"declare it before the goto, or in a do … end block that ends before '::{name}::'",
                 )
         self.block.gotos = kept
 
@@ -303,6 +313,8 @@ class Scopes:
 
 def _refuse_constant(node: Name) -> NoReturn:
     raise LuaSyntaxError(
-        f"attempt to assign to const variable '{node.name}'", node.line, node.column,
+        f"attempt to assign to const variable '{node.name}'",
+        node.line,
+        node.column,
         "loop variables, named varargs and <const> names cannot be assigned; use another local",
     )

@@ -90,9 +90,8 @@ class Unit:
         """Expressions that are only asked for being there: `x or y`, `not x`, `x == nil`, `type(x)`, `if x then`."""
         found: set[Node] = set()
         for binary in self.nodes(nodes.Binary):
-            if binary.operator in ("or", "and"):
-                found.add(binary.left)
-            elif binary.operator in ("==", "~=") and isinstance(binary.right, nodes.Nil):
+            compares = binary.operator in ("==", "~=") and isinstance(binary.right, nodes.Nil)
+            if compares or binary.operator in ("or", "and"):
                 found.add(binary.left)
         found.update(unary.operand for unary in self.nodes(nodes.Unary) if unary.operator == "not")
         found.update(branch.condition for branch in self.nodes(nodes.Branch) if branch.condition is not None)

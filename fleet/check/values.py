@@ -154,10 +154,22 @@ class Values:
         before = self._known.copy()
         shared = self._variables[variable] = Typed(value.type, Options(open=True))
         found = [self.value(other) for other in others]
-        if all(isinstance(other, Typed) and other.type == shared.type for other in found):
+        same = (
+            self._is_misspelt_method(other, shared) or (isinstance(value, Typed) and value.type == shared.type)
+            for other, value in zip(others, found, strict=True)
+        )
+        if all(same):
             return shared
         self._known = before
         return None
+
+    def _is_misspelt_method(self, call: Expression | None, owner: Typed) -> bool:
+        """`spawner = spawner:with_nam(n)`: no reason to think that the variable has become something else."""
+        return (
+            isinstance(call, nodes.MethodCall)
+            and self.value(call.object) == owner
+            and call.method.value not in TYPES[owner.type].members
+        )
 
     def _field(self, owner: Expression, name: str) -> Value | None:
         value = self.value(owner)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from typing import Any
 
 from fleet.registry import Problem
 
 Check = Callable[..., list[Problem]]
 
-BASE_ENTRIES = [
+BASE_ENTRIES: list[dict[str, Any]] = [
     {
         "name": "temporal",
         "kind": "temporal.client",
@@ -22,9 +23,9 @@ BASE_ENTRIES = [
 ]
 
 
-def entry(name: str, kind: str, source: str, modules: list[str] | None = None, **more: object) -> dict[str, object]:
+def entry(name: str, kind: str, source: str, modules: list[str] | None = None, **more: Any) -> dict[str, Any]:
     """An entry of a Lua kind; workflows and activities are bound to `app:worker` unless `meta` says otherwise."""
-    made: dict[str, object] = {"name": name, "kind": kind, "source": source, "modules": modules or []}
+    made: dict[str, Any] = {"name": name, "kind": kind, "source": source, "modules": modules or []}
     if kind in ("workflow.lua", "function.lua", "process.lua"):
         made["method"] = "main"
     if kind == "workflow.lua":
@@ -32,13 +33,13 @@ def entry(name: str, kind: str, source: str, modules: list[str] | None = None, *
     return made | more
 
 
-def activity(name: str) -> dict[str, object]:
+def activity(name: str) -> dict[str, Any]:
     """A function that `app:worker` serves as an activity."""
     meta = {"temporal": {"activity": {"worker": "app:worker"}}}
     return entry(name, "function.lua", "return { main = function(x) return x end }", meta=meta)
 
 
-def workflow(name: str, worker: str = "app:worker") -> dict[str, object]:
+def workflow(name: str, worker: str = "app:worker") -> dict[str, Any]:
     """A workflow that returns its input."""
     meta = {"temporal": {"workflow": {"worker": worker}}}
     return entry(name, "workflow.lua", "return { main = function(x) return x end }", meta=meta)

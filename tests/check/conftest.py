@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -20,7 +21,7 @@ def check(tmp_path: Path) -> Check:
     The source of entry `app:x` is the file `x.lua`, so that its lines are those of the text that was given.
     """
 
-    def run(*entries: dict[str, object]) -> list[Problem]:
+    def run(*entries: dict[str, Any]) -> list[Problem]:
         made = []
         for given in [*BASE_ENTRIES, *entries]:
             if "source" in given:
@@ -39,7 +40,7 @@ def check(tmp_path: Path) -> Check:
 def check_workflow(check: Check) -> Check:
     """Check one workflow, `app:flow`, beside a few activities and workflows that it may use."""
 
-    def run(source: str, *entries: dict[str, object], modules: list[str] | None = None, **more: object) -> list[Problem]:
+    def run(source: str, *entries: dict[str, Any], modules: list[str] | None = None, **more: Any) -> list[Problem]:
         flow = entry("flow", "workflow.lua", source, ALL_MODULES if modules is None else modules, **more)
         return check(flow, activity("charge_payment"), workflow("child_workflow"), *entries)
 
@@ -50,7 +51,7 @@ def check_workflow(check: Check) -> Check:
 def check_function(check: Check) -> Check:
     """Check one function, `app:code`, beside a few entries that it may use."""
 
-    def run(source: str, *entries: dict[str, object], modules: list[str] | None = None) -> list[Problem]:
+    def run(source: str, *entries: dict[str, Any], modules: list[str] | None = None) -> list[Problem]:
         listed = [*ALL_MODULES, "http_client", "http", "env"] if modules is None else modules
         code = entry("code", "function.lua", source, listed)
         return check(code, activity("charge_payment"), workflow("order_workflow"), *entries)

@@ -9,7 +9,7 @@ import pytest
 from check_apps import ALL_MODULES, Check, activity, entry, lines, main, workflow
 
 _TEXT = (Path(__file__).parent / "document_samples.md").read_text()
-SAMPLES = {name: code for name, code in re.findall(r"^## (.*?)\n\n```lua\n(.*?)```", _TEXT, re.S | re.M)}
+SAMPLES: dict[str, str] = dict(re.findall(r"^## (.*?)\n\n```lua\n(.*?)```", _TEXT, re.S | re.M))
 
 # What is wrong in the samples as they are printed (spec/decisions.md, the last section).
 FINDINGS = {
@@ -27,14 +27,16 @@ FINDINGS = {
     "version (workflow)": ["warning sample.lua:5 assignment to global 'result': global state"],
 }
 
-ACTIVITIES = (
+_ACTIVITIES = (
     "charge_payment ship_order refund_payment old_payment new_payment echo_activity fetch_data risky_activity"
     " unreliable_activity reserve_inventory release_inventory"
-).split()
-WORKFLOWS = (
+)
+_WORKFLOWS = (
     "order_workflow child_workflow counter_workflow error_child_workflow hello_workflow long_workflow error_workflow"
     " child"
-).split()
+)
+ACTIVITIES = _ACTIVITIES.split()
+WORKFLOWS = _WORKFLOWS.split()
 
 
 def chunk(code: str) -> str:
