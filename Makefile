@@ -1,0 +1,57 @@
+# make demo    set up, then run an order through a worker that is killed half-way
+# make test    set up, then run all tests
+# make help    the rest
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+JOBS   ?= 3
+
+CORE_SOURCES = $(wildcard core_ext/*)
+
+.PHONY: help setup demo test lint types bench debug asan golden clean
+
+help:
+	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
+
+setup: $(VENV)/.ready ## virtual environment, dependencies, the native core
+
+$(VENV)/.ready: pyproject.toml setup.py $(CORE_SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "lua-fleet needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "This Python cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv python3-dev gcc"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: setup ## an order survives kill -9 of its worker
+	@$(BIN)/python examples/orders/demo.py
+
+test: setup ## every test but the slow soaks
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -q
+
+lint: setup ## ruff and cython-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check fleet tests benchmarks examples setup.py
+	$(BIN)/cython-lint core_ext
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+bench: setup ## benchmarks against peers, as a table of ratios
+	$(BIN)/python benchmarks/run.py
+
+# The debug builds live in directories of their own, so that `fleet` in the checkout stays the release build.
+build/%/site: $(CORE_SOURCES) setup.py $(VENV)/.ready
+	FLEET_BUILD=$* $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ .
+	@touch $@
+
+debug: build/debug/site ## core tests on a build that counts live objects
+	PYTHONPATH=build/debug/site FLEET_EXPECT_BUILD=debug $(BIN)/pytest -q tests/core tests/lua
+
+asan: build/asan/site ## core tests under the address sanitizer
+	PYTHONPATH=build/asan/site FLEET_EXPECT_BUILD=debug PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" $(BIN)/pytest -q -p no:cacheprovider tests/core tests/lua
+
+clean: ## everything that a build made
+	rm -rf build dist *.egg-info $(VENV)/.ready fleet/_core*.so

@@ -1,0 +1,118 @@
+"""The native core: Lua states, their scheduler, codecs and limits. See core_ext/types.pxd for the design."""
+
+from collections.abc import Callable
+from typing import Any
+
+class LuaSyntaxError(Exception):
+    """A Lua file that does not compile; the text has file:line."""
+
+class LuaValueError(Exception):
+    """A value that cannot cross between Lua and Python."""
+
+class LuaFault(Exception):
+    """The engine failed, or an entry could not be loaded; the text has the Lua traceback."""
+
+class LuaViolation(Exception):
+    """The budget, the memory limit or the sandbox was violated; the text is the report with the Lua traceback."""
+
+    kind: str
+
+class LuaError:
+    """An error object on its way between Lua and Python (lua_api.md 7)."""
+
+    message: str
+    kind: str
+    retryable: bool | None
+    details: Any
+    stack: str
+    thrown: bool | None
+    def __init__(
+        self,
+        message: str,
+        kind: str = "UNKNOWN",
+        retryable: bool | None = None,
+        details: Any = None,
+        stack: str = "",
+        thrown: bool | None = None,
+    ) -> None: ...
+
+class Schema:
+    """Protobuf message types: a list of (special, fields)."""
+
+    def __init__(self, messages: list[tuple[str, list[Any]]]) -> None: ...
+
+class Program:
+    """What one entry runs: bytecode by chunk name, and a manifest for the engine."""
+
+    chunks: dict[str, bytes]
+    def __init__(self, chunks: dict[str, bytes], manifest: Any) -> None: ...
+
+class LuaState:
+    """One Lua state: a workflow run, a function call or a process."""
+
+    host: Callable[..., Any] | None
+    program: Program | None
+    def __init__(
+        self,
+        *,
+        engine: str,
+        host: Callable[..., Any] | None = None,
+        memory_limit: int = 67108864,
+        instruction_limit: int = 18446744073709551615,
+        sliced: bool = False,
+        schema: Schema | None = None,
+        message_in: int = 0,
+        message_out: int = 0,
+    ) -> None: ...
+    def set_program(self, program: Program) -> None:
+        """Give a prepared state what it will run. Once, before the first step."""
+
+    def step(self, event: Any, seconds: float = 1.0, *, function: str = "apply", flush: bool = True) -> Any:
+        """Apply an event, run what is ready, and return what the engine has to say."""
+
+    def stacks(self) -> list[str]:
+        """The Lua traceback of every task, in order of creation."""
+
+    def close(self) -> None:
+        """Free the Lua state now. Idempotent."""
+
+    @property
+    def memory_used(self) -> int:
+        """Bytes that Lua holds."""
+
+    @property
+    def instructions(self) -> int:
+        """VM instructions of the last step."""
+
+    @property
+    def runnable(self) -> bool:
+        """Is there work left, because a slice was over?"""
+
+    @property
+    def stopped(self) -> bool:
+        """Has the main function ended?"""
+
+class Pool:
+    """Prepared states, so that a new run does not wait for one."""
+
+    size: int
+    def __init__(self, make: Callable[[], LuaState], size: int) -> None: ...
+    def take(self, program: Program) -> LuaState:
+        """A state of its own for one run; never comes back."""
+
+    def refill(self, most: int = 1) -> bool:
+        """Prepare at most `most` states; True while there is more to do."""
+
+    def close(self) -> None:
+        """Close the states that nobody took."""
+
+    def __len__(self) -> int: ...
+
+def compile_lua(source: bytes, chunk_name: str, *, strip: bool = False) -> bytes:
+    """Compile Lua text to bytecode. Raises LuaSyntaxError."""
+
+def set_modules(code: dict[str, bytes]) -> None:
+    """Give the core the compiled Lua halves of the standard modules."""
+
+def live_objects() -> dict[str, int]:
+    """Counts of live C objects in a debug build; empty otherwise."""
