@@ -1,8 +1,8 @@
 -- The engine of a function call outside workflows: real time, real randomness, I/O through requests to Python.
 --
--- A request is {number, name, arguments...} in the outbox that flush() returns; Python does it on the event loop and
--- answers with an event {"done", number, value} or {"failed", number, error}. `host` has the interface that
--- engine_workflow.lua has.
+-- A request is {number, name, arguments} in the outbox that flush() returns; Python does it on the event loop and
+-- answers with an event {"done", number, value} or {"failed", number, error}. Answers that are there at the same time
+-- come as one event {"batch", {event, ...}}. `host` has the interface that engine_workflow.lua has.
 local core, base = ...
 local lib = core.lib
 local type, error = lib.type, lib.error
@@ -64,9 +64,26 @@ function host.log(level, text, fields) core.host("log", level, text, fields) end
 
 function host.context() return call.context end
 
+--- host.start_call(id, arguments, options, context, done) -> op | nil, err
+-- arguments: list of encoded payloads with n; options: as with_options got them; context: table, or nil to inherit;
+-- done(value, err) is called when the function has ended.
 function host.start_call(id, arguments, options, context, done)
+    local encoded, wrong
+    if context then
+        encoded, wrong = core.payload(context)
+        if not encoded then return nil, internal.make("INVALID", "the context cannot be sent: " .. wrong, false) end
+    end
     local op = {}
-    op.number = begin(done, "call", id, arguments, options or {}, context or call.context)
+    op.number = begin(function(payload, err)
+        if err then return done(nil, err) end
+        local value = core.from_payload(payload)
+        local unread, encoding = core.undecodable(value)
+        if unread then
+            return done(nil, internal.make("INVALID", "the result of " .. id .. " cannot be read: " .. unread
+                .. " (encoding " .. encoding .. ")", false))
+        end
+        done(value, nil)
+    end, "call", id, arguments, options or false, encoded)
     return op
 end
 
@@ -90,9 +107,10 @@ end
 
 local events = {}
 
--- {"start", payloads, context}
+-- {"start", payloads, the payload of the context or nil}
 function events.start(event)
-    call.context = event[3]
+    local context = event[3] and core.from_payload(event[3])
+    if type(context) == "table" and not core.undecodable(context) then call.context = context end
     local arguments = { n = #event[2] }
     for i, payload in lib.ipairs(event[2]) do
         local value = core.from_payload(payload)
@@ -119,6 +137,11 @@ function events.failed(event) answer(event[2], nil, event[3]) end
 
 -- {"cancel", error}: whatever blocks returns or raises it (decision 34)
 function events.cancel(event) core.interrupt(event[2]) end
+
+-- {"batch", {event, ...}}
+function events.batch(event)
+    for _, one in lib.ipairs(event[2]) do events[one[1]](one) end
+end
 
 local engine = {}
 
