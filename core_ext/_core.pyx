@@ -11,7 +11,10 @@ include "channel.pyx"       # channels and select
 include "coroutines.pyx"    # coroutine.* over the scheduler
 include "order.pyx"         # the order of keys: pairs, next, sorted keys
 include "libraries.pyx"     # string, table, tostring ...: our own where the stock ones are not safe
-include "json.pyx"          # JSON text to Lua values and back
+include "numbers.pyx"       # numbers to decimal text and back
+include "json_read.pyx"     # JSON text to Lua values
+include "json_write.pyx"    # Lua values to JSON text
+include "json.pyx"          # JSON as scripts call it
 include "proto.pyx"         # protobuf messages to Lua tables and back
 include "payload.pyx"       # Temporal payloads
 include "random.pyx"        # the run's own random numbers

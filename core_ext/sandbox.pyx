@@ -171,6 +171,7 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     open_stock(L, stock, base)
     open_core(L, base)
     open_libraries(L, stock, base)
+    open_json(L, base)
 
     new_metatable(L, b"channel", &CHANNEL_KEY)
     define(L, lua_gettop(L), b"__index", b"send", channel_send)

@@ -54,6 +54,15 @@ cdef extern from "buffer.h" nogil:
     Buffer SCRATCH
     Buffer HOST_RESULT
 
+# Looking at text in large steps (json_read.pyx, json_write.pyx), and the codec's working space.
+cdef extern from "scan.h" nogil:
+    Buffer JSON_TEXT
+    Buffer JSON_MEMBERS
+    const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
+    const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
+    size_t copy_plain(char *to, const char *source, size_t size)
+    uint64_t order_prefix(const char *text, size_t size)
+
 
 # One field of a protobuf message that the core reads or writes (proto.pyx).
 ctypedef struct ProtoField:

@@ -1,0 +1,519 @@
+# JSON text to Lua values: strict RFC 8259 in one pass, safe on any bytes, raising for want of memory only.
+#
+# The members of a container wait on the Lua stack until their number is known, so that its table is made in the right
+# size at once; only containers of more than READ_BATCH members grow as they are read.
+
+cdef enum:
+    JSON_DEPTH = 128
+    READ_BATCH = 1024           # members of one container that may wait on the stack
+    READ_ROOM = 64              # stack slots to ask Lua for at a time
+
+ctypedef struct JsonReader:
+    lua_State *L
+    const uint8_t *start
+    const uint8_t *at           # where we are; on failure, where the problem is
+    const uint8_t *end
+    Buffer *text                # strings with escapes are put together here
+    int top                     # of the Lua stack: every value that is pushed counts here
+    int room                    # the top that Lua has promised
+    int depth
+    const char *problem
+    bint unexpected             # say what was found there instead
+
+
+cdef inline bint json_problem(JsonReader *r, const uint8_t *at, const char *problem) noexcept nogil:
+    r.at = at
+    r.problem = problem
+    r.unexpected = False
+    return False
+
+
+cdef inline bint json_expected(JsonReader *r, const char *what) noexcept nogil:
+    r.problem = what
+    r.unexpected = True
+    return False
+
+
+cdef inline bint reader_room(JsonReader *r) noexcept nogil:
+    """Make sure that a few more values can be pushed."""
+    if r.top + 8 <= r.room:
+        return True
+    if not lua_checkstack(r.L, READ_ROOM):
+        return json_problem(r, r.at, b"there is not enough memory for the value")
+    r.room = r.top + READ_ROOM
+    return True
+
+
+cdef inline void skip_space(JsonReader *r) noexcept nogil:
+    while r.at < r.end and r.at[0] <= 32 and (r.at[0] == 32 or r.at[0] == 10 or r.at[0] == 13 or r.at[0] == 9):
+        r.at += 1
+
+
+cdef inline bint is_digit(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    return at < end and <uint8_t>(at[0] - 48) < 10
+
+
+# ---- strings
+
+cdef inline int utf8_length(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    """Bytes of the character that begins at `at`, which is not ASCII; 0 if it is not UTF-8 (RFC 3629)."""
+    cdef uint8_t lead = at[0]
+    cdef size_t left = end - at
+    if lead < 0xE0:
+        return 2 if lead >= 0xC2 and left >= 2 and at[1] & 0xC0 == 0x80 else 0
+    if lead < 0xF0:
+        if left < 3 or at[1] & 0xC0 != 0x80 or at[2] & 0xC0 != 0x80:
+            return 0
+        # E0 80..9F would be overlong, ED A0..BF a surrogate.
+        if (lead == 0xE0 and at[1] < 0xA0) or (lead == 0xED and at[1] >= 0xA0):
+            return 0
+        return 3
+    if left < 4 or at[1] & 0xC0 != 0x80 or at[2] & 0xC0 != 0x80 or at[3] & 0xC0 != 0x80:
+        return 0
+    # F0 80..8F would be overlong, F4 90 and above past U+10FFFF.
+    if lead > 0xF4 or (lead == 0xF0 and at[1] < 0x90) or (lead == 0xF4 and at[1] >= 0x90):
+        return 0
+    return 4
+
+
+cdef bint is_utf8(const char *text, size_t size) noexcept nogil:
+    """Is the text UTF-8 as RFC 3629 has it: no surrogates, nothing overlong, nothing past U+10FFFF?"""
+    cdef const uint8_t *at = <const uint8_t *>text
+    cdef const uint8_t *end = at + size
+    cdef int length
+    while True:
+        at = skip_ascii(at, end)
+        if at == end:
+            return True
+        while at < end and at[0] >= 128:
+            length = utf8_length(at, end)
+            if length == 0:
+                return False
+            at += length
+
+
+cdef int hex4(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    """The number in four hexadecimal digits, or -1."""
+    cdef int value = 0, i
+    cdef uint8_t c
+    if end - at < 4:
+        return -1
+    for i in range(4):
+        c = at[i]
+        if <uint8_t>(c - 48) < 10:
+            value = value << 4 | (c - 48)
+        elif <uint8_t>((c | 32) - 97) < 6:
+            value = value << 4 | ((c | 32) - 87)
+        else:
+            return -1
+    return value
+
+
+cdef inline void put_utf8(Buffer *b, uint32_t code) noexcept nogil:
+    if code < 0x80:
+        buffer_byte(b, <char>code)
+        return
+    if code < 0x800:
+        buffer_byte(b, <char>(0xC0 | code >> 6))
+    else:
+        if code < 0x10000:
+            buffer_byte(b, <char>(0xE0 | code >> 12))
+        else:
+            buffer_byte(b, <char>(0xF0 | code >> 18))
+            buffer_byte(b, <char>(0x80 | (code >> 12 & 0x3F)))
+        buffer_byte(b, <char>(0x80 | (code >> 6 & 0x3F)))
+    buffer_byte(b, <char>(0x80 | (code & 0x3F)))
+
+
+cdef const uint8_t *read_escape(JsonReader *r, const uint8_t *at) noexcept nogil:
+    """Append what the escape at `at` (a backslash) stands for; returns where it ends, or NULL."""
+    cdef const uint8_t *after = at + 2
+    cdef int code, low
+    cdef uint8_t c
+    if after > r.end:
+        json_problem(r, r.end, b"the string has no end")
+        return NULL
+    c = at[1]
+    if c == b"u":
+        code = hex4(after, r.end)
+        after += 4
+        if code < 0:
+            json_problem(r, at, b"\\u must be followed by four hexadecimal digits")
+            return NULL
+        if 0xD800 <= code < 0xE000:
+            low = -1
+            if code < 0xDC00 and r.end - after >= 6 and after[0] == b"\\" and after[1] == b"u":
+                low = hex4(after + 2, r.end)
+            if not 0xDC00 <= low < 0xE000:
+                json_problem(r, at, b"half of a surrogate pair stands alone")
+                return NULL
+            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+            after += 6
+        put_utf8(r.text, <uint32_t>code)
+        return after
+    if c == b"n":
+        c = 10
+    elif c == b"t":
+        c = 9
+    elif c == b"r":
+        c = 13
+    elif c == b"b":
+        c = 8
+    elif c == b"f":
+        c = 12
+    elif c != b'"' and c != b"\\" and c != b"/":
+        json_problem(r, at, b"there is no such escape in JSON")
+        return NULL
+    buffer_byte(r.text, <char>c)
+    return after
+
+
+cdef bint read_string(JsonReader *r) noexcept nogil:
+    """Push the string whose opening quote is just behind us."""
+    cdef const uint8_t *start = r.at
+    cdef const uint8_t *at = start
+    cdef bint escaped = False
+    cdef int length
+    while True:
+        at = skip_plain(at, r.end)
+        if at == r.end:
+            return json_problem(r, at, b"the string has no end")
+        if at[0] == b'"':
+            break
+        if at[0] >= 128:
+            while at < r.end and at[0] >= 128:
+                length = utf8_length(at, r.end)
+                if length == 0:
+                    return json_problem(r, at, b"the text is not UTF-8")
+                at += length
+        elif at[0] == b"\\":
+            if not escaped:
+                escaped = True
+                r.text.length = 0
+            buffer_put(r.text, <const char *>start, at - start)
+            start = at = read_escape(r, at)
+            if at == NULL:
+                return False
+        else:
+            return json_problem(r, at, b"control characters in a string must be escaped")
+    if escaped:
+        buffer_put(r.text, <const char *>start, at - start)
+        if r.text.failed:
+            return json_problem(r, at, b"there is not enough memory for the value")
+        lua_pushlstring(r.L, r.text.data, r.text.length)
+    else:
+        lua_pushlstring(r.L, <const char *>start, at - start)
+    r.top += 1
+    r.at = at + 1
+    return True
+
+
+# ---- numbers
+
+cdef bint read_number(JsonReader *r) noexcept nogil:
+    """Push the number at r.at: an integer if it is written as one and fits into 64 bits, else a float."""
+    cdef const uint8_t *start = r.at
+    cdef const uint8_t *at = start
+    cdef const uint8_t *first
+    cdef const uint8_t *point
+    cdef bint negative = at[0] == b"-", inexact = False, below
+    cdef uint64_t digits = 0
+    cdef int exponent = 0, written = 0
+    cdef double value
+    at += negative
+    if not is_digit(at, r.end):
+        r.at = at
+        return json_expected(r, b"expected a digit")
+    first = at
+    while is_digit(at, r.end):
+        digits = digits * 10 + (at[0] - 48)
+        at += 1
+    if first[0] == b"0" and at - first > 1:
+        return json_problem(r, first, b"a number may not begin with 0")
+    inexact = at - first > 19       # 19 digits always fit into 64 bits
+    if at == r.end or (at[0] != b"." and at[0] | 32 != b"e"):
+        if not inexact:
+            if digits <= <uint64_t>0x7FFFFFFFFFFFFFFFULL + negative and not (negative and digits == 0):
+                lua_pushinteger(r.L, <lua_Integer>(0 - digits if negative else digits))
+                r.top += 1
+                r.at = at
+                return True
+    else:
+        if at[0] == b".":
+            at += 1
+            point = at
+            while is_digit(at, r.end):
+                digits = digits * 10 + (at[0] - 48)
+                at += 1
+            if at == point:
+                r.at = at
+                return json_expected(r, b"expected a digit after the point")
+            exponent = -<int>(at - point) if at - point < 100000 else -100000
+            if at - first > 20:
+                # Zeros in front do not count: 0.000... may still be exact.
+                while first < at and (first[0] == b"0" or first[0] == b"."):
+                    first += 1
+                inexact = at - first - (first < point) > 19
+        if at < r.end and at[0] | 32 == b"e":
+            at += 1
+            below = at < r.end and at[0] == b"-"
+            if at < r.end and (at[0] == b"-" or at[0] == b"+"):
+                at += 1
+            if not is_digit(at, r.end):
+                r.at = at
+                return json_expected(r, b"expected a digit in the exponent")
+            while is_digit(at, r.end):
+                if written < 100000:
+                    written = written * 10 + (at[0] - 48)
+                at += 1
+            exponent += -written if below else written
+    if inexact or not decimal_to_double(digits, exponent, &value):
+        r.text.length = 0
+        buffer_put(r.text, <const char *>start + negative, at - start - negative)
+        buffer_byte(r.text, 0)
+        if r.text.failed:
+            return json_problem(r, start, b"there is not enough memory for the value")
+        value = parse_slowly(r.text.data)
+        if isinf(value):
+            return json_problem(r, start, b"the number is too large for a float")
+    lua_pushnumber(r.L, -value if negative else value)
+    r.top += 1
+    r.at = at
+    return True
+
+
+# ---- values
+
+cdef bint read_word(JsonReader *r, const char *word, size_t size) noexcept nogil:
+    if <size_t>(r.end - r.at) < size or memcmp(r.at, word, size) != 0:
+        return json_expected(r, b"expected a value")
+    r.at += size
+    r.top += 1
+    return True
+
+
+cdef bint read_value(JsonReader *r, bint in_array) noexcept nogil:
+    """Push the value at r.at. `in_array`: null is json.null there; elsewhere it is nil."""
+    cdef uint8_t c
+    skip_space(r)
+    if r.at == r.end:
+        return json_expected(r, b"expected a value")
+    c = r.at[0]
+    if c == b'"':
+        r.at += 1
+        return read_string(r)
+    if c == b"{":
+        return read_object(r)
+    if c == b"[":
+        return read_array(r)
+    if c == b"-" or <uint8_t>(c - 48) < 10:
+        return read_number(r)
+    if c == b"t":
+        if not read_word(r, b"true", 4):
+            return False
+        lua_pushboolean(r.L, True)
+        return True
+    if c == b"f":
+        if not read_word(r, b"false", 5):
+            return False
+        lua_pushboolean(r.L, False)
+        return True
+    if c == b"n":
+        if not read_word(r, b"null", 4):
+            return False
+        if in_array:
+            lua_pushlightuserdata(r.L, NULL)
+        else:
+            lua_pushnil(r.L)
+        return True
+    return json_expected(r, b"expected a value")
+
+
+cdef bint open_container(JsonReader *r) noexcept nogil:
+    """Enter an array or object: its place on the stack is taken by nil until there is a table."""
+    if r.depth == JSON_DEPTH:
+        return json_problem(r, r.at, b"nested more than 128 levels deep")
+    if not reader_room(r):
+        return False
+    r.depth += 1
+    r.at += 1
+    lua_pushnil(r.L)
+    r.top += 1
+    skip_space(r)
+    return True
+
+
+cdef inline void replace_place(JsonReader *r, int table) noexcept nogil:
+    """The new table on top of the stack takes its place. Stack: ..., place, members..., table -> ..., table, members..."""
+    if r.top == table:
+        # Nothing waits above the place.
+        lua_replace(r.L, table)
+    else:
+        lua_copy(r.L, -1, table)
+        lua_pop(r.L, 1)
+
+
+cdef void store_elements(JsonReader *r, int table, lua_Integer count) noexcept nogil:
+    """Move the values above the table into it; the last one is element `count`."""
+    while r.top > table:
+        lua_rawseti(r.L, table, count)
+        r.top -= 1
+        count -= 1
+
+
+cdef bint read_array(JsonReader *r) noexcept nogil:
+    cdef int table = r.top + 1
+    cdef lua_Integer count = 0
+    if not open_container(r):
+        return False
+    if r.at < r.end and r.at[0] == b"]":
+        r.at += 1
+        lua_createtable(r.L, 0, 0)
+        replace_place(r, table)
+        r.depth -= 1
+        return True
+    while True:
+        if not reader_room(r) or not read_value(r, True):
+            return False
+        count += 1
+        if count >= READ_BATCH:
+            if count == READ_BATCH:
+                lua_createtable(r.L, 2 * READ_BATCH, 0)
+                replace_place(r, table)
+            store_elements(r, table, count)
+        skip_space(r)
+        if r.at < r.end and r.at[0] == b",":
+            r.at += 1
+        elif r.at < r.end and r.at[0] == b"]":
+            r.at += 1
+            break
+        else:
+            return json_expected(r, b"expected ',' or ']'")
+    if count < READ_BATCH:
+        lua_createtable(r.L, <int>count, 0)
+        replace_place(r, table)
+        store_elements(r, table, count)
+    r.depth -= 1
+    return True
+
+
+cdef void store_members(JsonReader *r, int table) noexcept nogil:
+    """Move the keys and values above the table into it, in the order of the text: the last of equal keys wins."""
+    cdef int member = table + 1
+    if r.top == table + 2:
+        lua_rawset(r.L, table)
+        r.top = table
+        return
+    while member < r.top:
+        lua_pushvalue(r.L, member)
+        lua_pushvalue(r.L, member + 1)
+        lua_rawset(r.L, table)
+        member += 2
+    lua_settop(r.L, table)
+    r.top = table
+
+
+cdef bint read_object(JsonReader *r) noexcept nogil:
+    cdef int table = r.top + 1
+    cdef size_t count = 0
+    if not open_container(r):
+        return False
+    if r.at < r.end and r.at[0] == b"}":
+        r.at += 1
+        lua_createtable(r.L, 0, 0)
+        replace_place(r, table)
+        mark_object(r.L, table)
+        r.depth -= 1
+        return True
+    while True:
+        skip_space(r)
+        if r.at == r.end or r.at[0] != b'"':
+            return json_expected(r, b"expected a key in double quotes")
+        r.at += 1
+        if not reader_room(r) or not read_string(r):
+            return False
+        skip_space(r)
+        if r.at == r.end or r.at[0] != b":":
+            return json_expected(r, b"expected ':' after a key")
+        r.at += 1
+        if not read_value(r, False):
+            return False
+        count += 1
+        if count >= READ_BATCH:
+            if count == READ_BATCH:
+                lua_createtable(r.L, 0, 2 * READ_BATCH)
+                replace_place(r, table)
+            store_members(r, table)
+        skip_space(r)
+        if r.at < r.end and r.at[0] == b",":
+            r.at += 1
+        elif r.at < r.end and r.at[0] == b"}":
+            r.at += 1
+            break
+        else:
+            return json_expected(r, b"expected ',' or '}'")
+    if count < READ_BATCH:
+        lua_createtable(r.L, 0, <int>count)
+        replace_place(r, table)
+        store_members(r, table)
+    # {"a":null} is an empty table too, and was an object.
+    lua_pushnil(r.L)
+    if lua_next(r.L, table):
+        lua_pop(r.L, 2)
+    else:
+        mark_object(r.L, table)
+    r.depth -= 1
+    return True
+
+
+# ---- the whole text
+
+cdef void explain_json(JsonReader *r, char *wrong, size_t size) noexcept nogil:
+    """Write the problem with its line and column (both from 1, columns in bytes)."""
+    cdef const uint8_t *at = r.start
+    cdef const uint8_t *line = r.start
+    cdef long number = 1
+    cdef int length
+    while at < r.at:
+        if at[0] == 10:
+            number += 1
+            line = at + 1
+        at += 1
+    length = snprintf(wrong, size, b"line %ld, column %ld: %s", number, <long>(r.at - line) + 1, r.problem)
+    if not r.unexpected or length < 0 or <size_t>length >= size:
+        return
+    wrong += length
+    size -= length
+    if r.at == r.end:
+        snprintf(wrong, size, b", found the end of the text")
+    elif 32 < r.at[0] < 127:
+        snprintf(wrong, size, b", found '%c'", <int>r.at[0])
+    else:
+        snprintf(wrong, size, b", found the byte 0x%02X", <int>r.at[0])
+
+
+cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, size_t wrong_size) noexcept nogil:
+    """Push the value of a JSON text (decisions 37, RFC 8259).
+
+    data, size: the text in UTF-8. Returns False, with nothing pushed, if it is no JSON: `wrong` then says why and
+    where. Raises for want of memory only.
+    """
+    cdef JsonReader r
+    cdef int base = lua_gettop(L)
+    memset(&r, 0, sizeof(JsonReader))
+    r.L = L
+    r.start = r.at = <const uint8_t *>data
+    r.end = r.at + size
+    r.text = &JSON_TEXT
+    r.top = r.room = base
+    buffer_start(r.text, 0)
+    if size >= 3 and memcmp(data, b"\xEF\xBB\xBF", 3) == 0:
+        json_problem(&r, r.at, b"the text begins with a byte order mark, which JSON may not")
+    elif reader_room(&r) and read_value(&r, False):
+        skip_space(&r)
+        if r.at == r.end:
+            return True
+        json_expected(&r, b"expected nothing after the value")
+    lua_settop(L, base)
+    explain_json(&r, wrong, wrong_size)
+    return False

@@ -1,0 +1,265 @@
+# Numbers to decimal text and back, exact in both directions and independent of the locale.
+#
+# Both directions work on one table: the powers of ten to 128 bits, rounded up. Python's integers make it at import.
+# Printing is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020): the shortest decimal that reads
+# back as the same double, and the nearest of those. Reading multiplies by the power and knows how far off the product
+# can be: if that does not decide the rounding, strtod does.
+
+from libc.math cimport isinf
+
+cdef extern from *:
+    """
+    #include <locale.h>
+    #include <stdlib.h>
+    #ifndef __USE_GNU
+    extern double strtod_l(const char *, char **, locale_t);
+    #endif
+    typedef unsigned __int128 fleet_u128;
+
+    static double parse_slowly(const char *text) {
+      static locale_t neutral; /* set at import, under the GIL */
+      if (text == NULL) {
+        neutral = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+        return 0;
+      }
+      return strtod_l(text, NULL, neutral);
+    }
+
+    static const char DIGIT_PAIRS[] =
+        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+    """
+    ctypedef unsigned long long fleet_u128
+    double parse_slowly(const char *text) noexcept nogil
+    const char *DIGIT_PAIRS
+    int __builtin_clzll(unsigned long long x) noexcept nogil
+
+cdef enum:
+    POWER_MIN = -292
+    POWER_MAX = 324
+    NUMBER_SIZE = 32            # room that a number's text may need
+
+cdef uint64_t[617] POWER_HIGH   # 10**k for k = POWER_MIN.., scaled to 2**127 <= x < 2**128
+cdef uint64_t[617] POWER_LOW
+
+
+def _prepare_numbers():
+    """Fill the table of powers; at import."""
+    for k in range(POWER_MIN, POWER_MAX + 1):
+        power = 10 ** abs(k)
+        bits = power.bit_length()
+        if k < 0:
+            scaled = -((-1 << (127 + bits)) // power)
+        elif bits <= 128:
+            scaled = power << (128 - bits)
+        else:
+            scaled = -(-power >> (bits - 128))
+        POWER_HIGH[k - POWER_MIN] = scaled >> 64
+        POWER_LOW[k - POWER_MIN] = scaled & 0xFFFFFFFFFFFFFFFF
+    parse_slowly(NULL)
+
+
+_prepare_numbers()
+
+
+cdef inline int log2_of_power(int k) noexcept nogil:
+    """floor(log2(10**k))"""
+    return (k * 1741647) >> 19
+
+
+# ---- integers
+
+cdef inline int count_digits(uint64_t value) noexcept nogil:
+    cdef int digits = 1
+    while value >= 10000:
+        value = value // 10000
+        digits += 4
+    if value >= 1000:
+        return digits + 3
+    if value >= 100:
+        return digits + 2
+    return digits + 1 if value >= 10 else digits
+
+
+cdef inline void put_digits(char *out, uint64_t value, int digits) noexcept nogil:
+    """Write `value` as exactly `digits` digits."""
+    cdef uint64_t rest
+    while digits >= 2:
+        rest = value // 100
+        memcpy(out + digits - 2, DIGIT_PAIRS + 2 * (value - rest * 100), 2)
+        value = rest
+        digits -= 2
+    if digits:
+        out[0] = <char>(48 + value)
+
+
+cdef int format_integer(char *out, int64_t value) noexcept nogil:
+    """Write the integer; returns the length, at most 20. `out` has NUMBER_SIZE bytes."""
+    cdef uint64_t magnitude = <uint64_t>value
+    cdef int sign = 0, digits
+    if value < 0:
+        out[0] = b"-"
+        sign = 1
+        magnitude = 0 - magnitude
+    digits = count_digits(magnitude)
+    put_digits(out + sign, magnitude, digits)
+    return sign + digits
+
+
+# ---- doubles to text
+
+cdef inline uint64_t scaled_to_odd(uint64_t high, uint64_t low, uint64_t c) noexcept nogil:
+    """The top 64 bits of power * c, with the lowest bit set if anything was cut off."""
+    cdef fleet_u128 upper = <fleet_u128>high * c
+    cdef fleet_u128 sum
+    sum = upper + <uint64_t>((<fleet_u128>low * c) >> 64)
+    return <uint64_t>(sum >> 64) | <uint64_t>(<uint64_t>sum > 1)
+
+
+cdef uint64_t shortest_digits(uint64_t bits, int *exponent) noexcept nogil:
+    """The digits d of a finite, positive double, with d * 10**exponent[0] its shortest decimal."""
+    cdef uint64_t fraction = bits & 0xFFFFFFFFFFFFFULL
+    cdef int biased = <int>(bits >> 52) & 0x7FF
+    cdef uint64_t c = fraction | (1ULL << 52) if biased else fraction
+    cdef int q = biased - 1075 if biased else -1074
+    # At a power of two the neighbour below is half as far away as the one above.
+    cdef bint uneven = fraction == 0 and biased > 1
+    cdef int k = (q * 1262611 - 524031) >> 22 if uneven else (q * 1262611) >> 22
+    cdef int h = q + log2_of_power(-k) + 1
+    cdef uint64_t high = POWER_HIGH[-k - POWER_MIN], low = POWER_LOW[-k - POWER_MIN]
+    cdef uint64_t below = scaled_to_odd(high, low, (4 * c - 2 + uneven) << h)
+    cdef uint64_t value = scaled_to_odd(high, low, (4 * c) << h)
+    cdef uint64_t above = scaled_to_odd(high, low, (4 * c + 2) << h)
+    cdef uint64_t s = value >> 2, tens
+    cdef bint under, over
+    # The ends of the interval read back as this double only if its last bit is even.
+    below += c & 1
+    above -= c & 1
+    if s >= 10:
+        tens = s // 10
+        under = below <= 40 * tens
+        over = 40 * tens + 40 <= above
+        if under != over:
+            exponent[0] = k + 1
+            return tens + over
+    under = below <= 4 * s
+    over = 4 * s + 4 <= above
+    exponent[0] = k
+    if under != over:
+        return s + over
+    # In the middle of two candidates: the even one.
+    over = value > 4 * s + 2 or (value == 4 * s + 2 and s & 1 == 1)
+    return s + over
+
+
+cdef int format_double(char *out, double value) noexcept nogil:
+    """Write a finite double in its shortest form, always with a point or an exponent; returns the length.
+
+    `out` has NUMBER_SIZE bytes. Exponents are used from 1e16 up and below 0.0001, as Python does.
+    """
+    cdef uint64_t bits, digits
+    cdef int exponent, count, scientific, length = 0
+    cdef char text[24]
+    memcpy(&bits, &value, 8)
+    if bits >> 63:
+        out[0] = b"-"
+        length = 1
+        bits &= 0x7FFFFFFFFFFFFFFFULL
+    if bits == 0:
+        memcpy(out + length, b"0.0", 3)
+        return length + 3
+    digits = shortest_digits(bits, &exponent)
+    if digits % 100000000 == 0:
+        digits = digits // 100000000
+        exponent += 8
+    while digits % 10 == 0:
+        digits = digits // 10
+        exponent += 1
+    count = count_digits(digits)
+    put_digits(text, digits, count)
+    scientific = exponent + count - 1
+    out += length
+    if scientific < -4 or scientific >= 16:
+        out[0] = text[0]
+        length += 1
+        if count > 1:
+            out[1] = b"."
+            memcpy(out + 2, text + 1, count - 1)
+            length += count
+            out += count
+        out[1] = b"e"
+        return length + 1 + format_integer(out + 2, scientific)
+    if exponent >= 0:
+        memcpy(out, text, count)
+        memset(out + count, 48, exponent)
+        memcpy(out + count + exponent, b".0", 2)
+        return length + count + exponent + 2
+    if scientific >= 0:
+        memcpy(out, text, scientific + 1)
+        out[scientific + 1] = b"."
+        memcpy(out + scientific + 2, text + scientific + 1, count - scientific - 1)
+        return length + count + 1
+    memcpy(out, b"0.0000", 6)
+    memcpy(out + 1 - scientific, text, count)
+    return length + 1 - scientific + count
+
+
+# ---- text to doubles
+
+cdef double[23] SMALL_POWERS = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22]
+
+
+cdef inline uint64_t rounded_bits(uint64_t high, uint64_t low, int exponent) noexcept nogil:
+    """The double nearest to (high, low) * 2**exponent, as bits; 0 if it is not a normal one. `high` is large."""
+    cdef int zeros = __builtin_clzll(high)
+    cdef uint64_t top = high << zeros
+    cdef uint64_t rest = low << zeros
+    cdef uint64_t mantissa, half
+    if zeros:
+        top |= low >> (64 - zeros)
+    mantissa = top >> 11
+    half = top & 0x7FF
+    exponent += 64 - zeros + 11 + 52 + 1023
+    if half > 0x400 or (half == 0x400 and (rest != 0 or mantissa & 1 == 1)):
+        mantissa += 1
+        if mantissa >> 53:
+            mantissa >>= 1
+            exponent += 1
+    if exponent < 1 or exponent > 2046:
+        return 0
+    return <uint64_t>exponent << 52 | (mantissa & 0xFFFFFFFFFFFFFULL)
+
+
+cdef bint decimal_to_double(uint64_t digits, int exponent, double *out) noexcept nogil:
+    """digits * 10**exponent, rounded to nearest; False if that takes more than 128 bits to decide."""
+    cdef int zeros, binary
+    cdef fleet_u128 product
+    cdef uint64_t high, low, bits
+    if digits == 0:
+        out[0] = 0.0
+        return True
+    if digits <= 1ULL << 53 and -22 <= exponent <= 22:
+        # Both operands are exact, so the one operation rounds correctly (W. Clinger, 1990).
+        if exponent < 0:
+            out[0] = <double>digits / SMALL_POWERS[-exponent]
+        else:
+            out[0] = <double>digits * SMALL_POWERS[exponent]
+        return True
+    if exponent < POWER_MIN or exponent > POWER_MAX:
+        return False
+    zeros = __builtin_clzll(digits)
+    digits <<= zeros
+    product = <fleet_u128>digits * POWER_HIGH[exponent - POWER_MIN]
+    product += <uint64_t>((<fleet_u128>digits * POWER_LOW[exponent - POWER_MIN]) >> 64)
+    binary = log2_of_power(exponent) - 127 + 64 - zeros
+    # The table is rounded up and the product down: the true value is less than 1 away on either side.
+    high = <uint64_t>((product - 1) >> 64)
+    low = <uint64_t>(product - 1)
+    bits = rounded_bits(high, low, binary)
+    high = <uint64_t>((product + 1) >> 64)
+    low = <uint64_t>(product + 1)
+    if bits == 0 or bits != rounded_bits(high, low, binary):
+        return False
+    memcpy(out, &bits, 8)
+    return True
