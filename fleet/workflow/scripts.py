@@ -11,7 +11,7 @@ import temporalio.workflow
 
 from fleet import _core
 from fleet.lua import Programs
-from fleet.modules import PURE_HOST
+from fleet.modules import HOST
 from fleet.registry import App
 
 from .schema import ACTIVATION, COMPLETION, SCHEMA
@@ -94,7 +94,7 @@ class WorkflowScripts:
             script_logger.log(LEVELS[level], "%s", text, extra={"fleet": {**context, **(fields or {})}})
 
         functions: dict[str, Callable[..., Any]] = {
-            **PURE_HOST,
+            **HOST,
             "log": log,
             "activity": self._activities.get,
             "run_info": lambda: {"task_queue": origin.task_queue, "namespace": origin.namespace, "entry": entry_id},
