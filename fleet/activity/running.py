@@ -1,0 +1,242 @@
+"""One running call of a Lua function: steps its state, does what it asks for, brings the answers (design, section 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fleet import _core
+from fleet._core import LuaError
+from fleet.modules import RequestFailed
+from fleet.modules.caller import raw
+from fleet.registry import EnvRegistry
+
+from .context import ActivityContext
+from .failure import FunctionCanceled, FunctionFailed, crashed
+
+if TYPE_CHECKING:
+    from .call import Functions
+
+logger = logging.getLogger(__name__)
+
+SLICE = 0.005
+"""Seconds that a script may compute before it gives way to the event loop."""
+
+_LONGEST_SLEEP = 100 * 365 * 86_400.0
+
+
+class Call:
+    """A call from its start to its result; made by ``Functions``, run once.
+
+    Attributes:
+        entry_id: what runs.
+        context: the payload with the values of ``ctx``, or None.
+        activity: the activity that it runs for, or None.
+        depth: how many calls of functions are above it.
+    """
+
+    __slots__ = (
+        "_canceled", "_events", "_functions", "_gave_up", "_kept", "_last_kept", "_pending", "_state", "_waiter",
+        "activity", "context", "depth", "entry_id",
+    )
+
+    def __init__(
+        self, functions: Functions, entry_id: str, state: _core.LuaState, context: bytes | None,
+        activity: ActivityContext | None, depth: int,
+    ) -> None:
+        self._functions = functions
+        self._state = state
+        self._events: list[list[Any]] = []
+        self._pending: dict[int, asyncio.Task[None] | asyncio.TimerHandle] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        self._canceled = False
+        self._gave_up = False
+        self._kept: dict[int, tuple[Any, Callable[[], None]]] = {}
+        self._last_kept = 0
+        self.entry_id = entry_id
+        self.context = context
+        self.activity = activity
+        self.depth = depth
+        state.host = self._host
+
+    # ---- what the modules see of it (fleet.modules.Caller)
+
+    @property
+    def functions(self) -> Functions:
+        """The functions of the process, for calls that this one makes."""
+        return self._functions
+
+    @property
+    def env(self) -> EnvRegistry:
+        """The variables of the application."""
+        return self._functions.app.env
+
+    @property
+    def shared(self) -> Any:
+        """What the calls of this process have in common."""
+        return self._functions.shared
+
+    @property
+    def log_fields(self) -> Mapping[str, Any]:
+        """What identifies the call in a log line."""
+        fields: dict[str, Any] = {"entry": self.entry_id}
+        if self.activity is not None:
+            info = self.activity.info
+            for name in ("workflow_id", "run_id", "activity_id", "attempt"):
+                if info.get(name) is not None:
+                    fields[name] = info[name]
+        return fields
+
+    @property
+    def alive(self) -> bool:
+        """Does it compute, or wait for something that can come?"""
+        return bool(self._state.runnable or self._events or self._pending)
+
+    def keep(self, value: Any, close: Callable[[], None]) -> int:
+        """Hold ``value`` for the script under a number; ``close`` is called when it is dropped or the call ends."""
+        self._last_kept += 1
+        self._kept[self._last_kept] = (value, close)
+        return self._last_kept
+
+    def kept(self, number: int) -> Any:
+        """The value of a number, None when it has been dropped."""
+        entry = self._kept.get(number)
+        return entry[0] if entry else None
+
+    def drop(self, number: int) -> None:
+        """Close a kept value now."""
+        entry = self._kept.pop(number, None)
+        if entry:
+            entry[1]()
+
+    # ---- the driver
+
+    async def run(self, payloads: list[bytes]) -> bytes:
+        """Run to the end.
+
+        Returns the encoded payload of the result. Raises FunctionFailed; FunctionCanceled (which is a CancelledError)
+        if the task was cancelled and the script ended with that.
+        """
+        self._events.append(["start", payloads, self.context])
+        give_up: asyncio.TimerHandle | None = None
+        try:
+            while True:
+                out = self._step()
+                self._begin(out["outbox"])
+                if self._state.stopped:
+                    return self._outcome(out)
+                try:
+                    await self._pause()
+                except asyncio.CancelledError:
+                    if self._canceled:
+                        raise
+                    self._canceled = True
+                    self._events.append(["cancel", LuaError("operation canceled", "CANCELED", False)])
+                    give_up = asyncio.get_running_loop().call_later(self._functions.cleanup_seconds, self._give_up)
+                if self._gave_up:
+                    raise FunctionCanceled(LuaError(
+                        f"{self.entry_id} had not ended {self._functions.cleanup_seconds:g} s after its cancellation",
+                        "CANCELED", False))
+        finally:
+            if give_up is not None:
+                give_up.cancel()
+            self._close()
+
+    def _step(self) -> Any:
+        events, self._events = self._events, []
+        event = None if not events else events[0] if len(events) == 1 else ["batch", events]
+        try:
+            return self._state.step(event, SLICE)
+        except (_core.LuaViolation, _core.LuaFault) as error:
+            raise FunctionFailed(crashed(self.entry_id, str(error))) from None
+        except (_core.LuaValueError, MemoryError) as error:
+            raise FunctionFailed(crashed(self.entry_id, f"an answer cannot be given to the script: {error}")) from error
+
+    async def _pause(self) -> None:
+        if self._state.runnable:
+            await self._functions.turns.next()
+        elif not self._events and not self._gave_up:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    def _outcome(self, out: dict[str, Any]) -> bytes:
+        error: LuaError | None = out.get("error")
+        if error is not None:
+            if self._canceled and error.kind == "CANCELED":
+                raise FunctionCanceled(error)
+            raise FunctionFailed(error)
+        if self._canceled:
+            # The script was told and finished its work all the same: the cancellation ends here.
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+        return raw(out["result"])
+
+    def _give_up(self) -> None:
+        self._gave_up = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _close(self) -> None:
+        for pending in self._pending.values():
+            pending.cancel()
+        self._pending.clear()
+        for _, close in self._kept.values():
+            close()
+        self._kept.clear()
+        self._state.close()
+        # A reference cycle (state, its host function, this) would keep the closed state until the next collection.
+        self._state.host = None
+
+    # ---- requests and host functions
+
+    def _begin(self, outbox: Any) -> None:
+        """Start what the script asked for in this step; an empty Lua table arrives as a dict."""
+        for number, name, arguments in outbox or ():
+            if name == "abandon":
+                pending = self._pending.pop(number, None)
+                if pending is not None:
+                    pending.cancel()
+            elif name == "sleep":
+                seconds = min(max(arguments[1] / 1e9, 0.0), _LONGEST_SLEEP)
+                self._pending[number] = asyncio.get_running_loop().call_later(seconds, self._slept, number)
+            else:
+                values = [arguments.get(i) for i in range(1, arguments["n"] + 1)]
+                self._pending[number] = self._functions.spawn(self._answer(number, name, values))
+
+    def _slept(self, number: int) -> None:
+        del self._pending[number]
+        self._events.append(["done", number, None])
+        self._wake()
+
+    async def _answer(self, number: int, name: str, arguments: list[Any]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            value = await self._functions.requests[name](self, *arguments)
+        except RequestFailed as failed:
+            value = failed.error
+        except asyncio.CancelledError:
+            if task.cancelling():
+                raise
+            value = LuaError("operation canceled", "CANCELED", False)
+        except Exception as error:
+            logger.exception("request %s of %s failed", name, self.entry_id)
+            value = LuaError(f"{name}: {type(error).__name__}: {error}", "INTERNAL", False)
+        if self._pending.pop(number, None) is not None:
+            self._events.append(["failed" if isinstance(value, LuaError) else "done", number, value])
+            self._wake()
+
+    def _host(self, name: str, *arguments: Any) -> Any:
+        pure = self._functions.host.get(name)
+        if pure is not None:
+            return pure(*arguments)
+        return self._functions.call_host[name](self, *arguments)

@@ -1,0 +1,47 @@
+"""The Python half of the Lua modules: what they ask of the host.
+
+A module is a small file with one or more of these tables, collected here:
+
+``HOST``
+    synchronous functions for ``core.host(name, ...)``, pure: the same arguments give the same result everywhere, so
+    that workflows may use them as well.
+``CALL_HOST``
+    synchronous functions that need the call they serve, which comes first; not for workflows.
+``REQUESTS``
+    asynchronous functions for ``host.request(name, ...)``; they get the call first. Not for workflows.
+
+Arguments and results are what crosses between Lua and Python: None, bool, int, float, str or bytes (a Lua string
+arrives as ``str`` when it is UTF-8), lists, dicts and ``LuaError``. A failure that the script should see is an answer:
+a ``LuaError`` returned, or ``RequestFailed`` raised by a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from . import basics, digests, environment, logger
+from .caller import Caller, RequestFailed
+
+HostFunction = Callable[..., Any]
+CallFunction = Callable[..., Any]
+RequestHandler = Callable[..., Awaitable[Any]]
+
+_MODULES: tuple[Any, ...] = (basics, digests, environment, logger)
+
+
+def _collect(table: str) -> dict[str, Any]:
+    collected: dict[str, Any] = {}
+    for module in _MODULES:
+        for name, function in getattr(module, table, {}).items():
+            if name in collected:
+                raise ImportError(f"two modules provide {table}[{name!r}]")
+            collected[name] = function
+    return collected
+
+
+HOST: Mapping[str, HostFunction] = _collect("HOST")
+CALL_HOST: Mapping[str, CallFunction] = _collect("CALL_HOST")
+REQUESTS: Mapping[str, RequestHandler] = _collect("REQUESTS")
+
+__all__ = ["CALL_HOST", "HOST", "REQUESTS", "Caller", "RequestFailed"]

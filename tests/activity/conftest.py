@@ -1,0 +1,65 @@
+"""Applications made of a few lines of Lua, and their functions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from fleet.activity import Functions
+from fleet.registry import App, load_app
+
+MODULES = "[time, funcs, ctx, json, errors, channel, logger, env, hash, base64, crypto, uuid, activity, http_client]"
+
+HEAD = """version: "1.0"
+namespace: app
+entries:
+  - name: client
+    kind: temporal.client
+    address: 127.0.0.1:7233
+  - name: worker
+    kind: temporal.worker
+    client: client
+    task_queue: scripts
+    lifecycle: {auto_start: true}
+"""
+
+
+def write_app(root: Path, sources: dict[str, str], *, local: tuple[str, ...] = (), extra: str = "") -> App:
+    """An application in ``root`` whose functions (all of them activities of app:worker) have these Lua bodies.
+
+    A source that has no ``return {`` of its own is the body of ``main``; its arguments are ``...``.
+    """
+    text = HEAD
+    for name, source in sources.items():
+        body = source if "return { main" in source else f"local function main(...)\n{source}\nend\nreturn {{ main = main }}"
+        (root / f"{name}.lua").write_text(body)
+        text += f"""  - name: {name}
+    kind: function.lua
+    source: file://{name}.lua
+    method: main
+    modules: {MODULES}
+    meta:
+      temporal:
+        activity: {{worker: "app:worker", local: {str(name in local).lower()}}}
+"""
+    (root / "_index.yaml").write_text(text + extra)
+    return load_app(root)
+
+
+@pytest_asyncio.fixture
+async def functions_of(tmp_path: Path) -> AsyncIterator[Callable[..., Functions]]:
+    """functions_of(name=lua, ...) -> the Functions of such an application, closed at the end of the test."""
+    made: list[Functions] = []
+
+    def make(extra: str = "", options: dict[str, Any] | None = None, **sources: str) -> Functions:
+        functions = Functions(write_app(tmp_path, sources, extra=extra), **(options or {}))
+        made.append(functions)
+        return functions
+
+    yield make
+    for functions in made:
+        await functions.close()
