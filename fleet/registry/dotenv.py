@@ -6,7 +6,9 @@ import re
 
 _LINE = re.compile(
     r"""\s*(?:export\s+)?(?P<name>[A-Za-z0-9_.\-]+)\s*=[ \t]*
-    (?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<plain>(?:(?<==)\#|[^"'\#\s])[^\n]*?)?)
+    (?:"(?P<double>(?:[^"\\]|\\.)*)"
+      |'(?P<single>[^']*)'
+      |(?P<plain>(?:(?<==)\#|[^"'\#\s])[^\n]*?)?)
     [ \t]*(?:(?<=[\s"'])\#[^\n]*)?""",
     re.VERBOSE,
 )
@@ -26,8 +28,8 @@ class DotenvError(ValueError):
 def parse(text: str) -> dict[str, str]:
     """The values of a dotenv text; the last of several lines for a name counts.
 
-    Unquoted values end at `` #`` and are trimmed (``#fff`` is a value); ``'single'`` quotes keep everything; ``"double"`` ones know the
-    escapes ``\\n``, ``\\r``, ``\\t``, ``\\"`` and ``\\\\``. A value is on one line.
+    Unquoted values end at `` #`` and are trimmed (``#fff`` is a value); ``'single'`` quotes keep everything;
+    ``"double"`` ones know the escapes ``\\n``, ``\\r``, ``\\t``, ``\\"`` and ``\\\\``. A value is on one line.
 
     Raises:
         DotenvError: a line that is none of that.

@@ -111,9 +111,7 @@ def _too_small(scope: Scope, minimum: float) -> Mismatch:
 
 @dataclass(frozen=True)
 class Duration:
-    """A Go duration string, not negative; with ``positive``, more than zero."""
-
-    positive: bool = False
+    """A Go duration string, not negative."""
 
     def decode(self, node: Node, scope: Scope) -> timedelta:
         value = node.value
@@ -124,8 +122,6 @@ class Duration:
             duration = parse_duration(value)
         except ValueError:
             raise Mismatch("is not a duration", expected="numbers with units, such as 250ms, 1.5s or 1h30m") from None
-        if self.positive and duration <= timedelta():
-            raise Mismatch(f"{_words(scope)} must be > 0")
         if duration < timedelta():
             raise Mismatch(f"{_words(scope)} must be >= 0")
         return duration

@@ -48,7 +48,15 @@ def test_a_mounted_config_map_is_read_once(app: Sandbox, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["", "# nothing\n", "a: 1", "[1, 2]", "just text", "apiVersion: v1\nkind: Deployment\nmetadata: {name: x}"],
+    [
+        "",
+        "# nothing\n",
+        "a: 1",
+        "namespace: a\nentries:",
+        "[1, 2]",
+        "just text",
+        "apiVersion: v1\nkind: Deployment\nmetadata: {name: x}",
+    ],
 )
 def test_files_of_other_programs_are_passed_over(app: Sandbox, text: str) -> None:
     app.entries(f"- {{name: f, {FUNCTION}}}", **{"other.yaml": text})

@@ -14,7 +14,8 @@ def workflow(app: Sandbox, options: str) -> None:
     app.entries(
         "- {name: c, kind: temporal.client, address: 'x:1'}\n"
         "- {name: k, kind: temporal.worker, client: c, task_queue: q}\n"
-        f"- {{name: w, kind: workflow.lua, source: return 1, meta: {{temporal: {{workflow: {{worker: k}}}}, options: {options}}}}}"
+        "- name: w\n  kind: workflow.lua\n  source: return 1\n"
+        f"  meta: {{temporal: {{workflow: {{worker: k}}}}, options: {options}}}"
     )
 
 

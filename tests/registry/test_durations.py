@@ -34,7 +34,7 @@ def test_go_durations_are_read(text: str, expected: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "s", "5 s", "5s ", "1h 30m", ".s", "5S", "1d", "--5s", "1e3s", "five", "٣s"])
 def test_other_texts_are_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a duration: write numbers with units, such as 250ms, 1.5s or 1h30m"):
+    with pytest.raises(ValueError, match=r"is not a duration: write numbers with units, such as 250ms, 1\.5s or 1h30m"):
         parse_duration(text)
 
 

@@ -43,7 +43,7 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
     assert isinstance(server, HttpServiceEntry) and isinstance(big, HttpServiceEntry)
     assert (server.host.buffer_size, server.host.worker_count, server.timeouts.read) == (1024, None, None)
     assert big.timeouts.idle == timedelta(minutes=1)
-    assert big.tls.key is not None and "k" == big.tls.key.reveal()
+    assert big.tls.key is not None and big.tls.key.reveal() == "k"
     router, more = loaded.entries_of("http.router")
     assert isinstance(router, HttpRouterEntry) and isinstance(more, HttpRouterEntry)
     assert (router.server, router.path_prefix, more.path_prefix) == ("app:server", "/api", "")
@@ -98,7 +98,8 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
         ),
         (
             "kind: http.endpoint, meta: {router: rooter}, func: f, method: GET, path: /x",
-            "meta.router: refers to app:rooter, which does not exist (expected http.router)\n    did you mean app:router?",
+            "meta.router: refers to app:rooter, which does not exist (expected http.router)\n"
+            "    did you mean app:router?",
         ),
         (
             "kind: http.endpoint, meta: {router: router}, func: f, method: get, path: /x",

@@ -49,7 +49,7 @@ def test_defaults_and_relative_workers(app: Sandbox) -> None:
 - {name: p, kind: process.lua, source: return 1, meta: {temporal: {activity: {worker: worker}}}}
 - {name: f, kind: function.lua, source: return 1, method: m, meta: {temporal: {activity: {worker: worker, local: yes}}}}
 - {name: l, kind: library.lua, source: return 1}
-- {name: plain, kind: function.lua, source: return 1, method: m, pool: {type: lazy, size: 3, workers: 2, warm_start: on}}
+- {name: plain, kind: function.lua, source: return 1, method: m, pool: {type: lazy, size: 3, warm_start: on}}
 """
     )
     loaded = app.load()
@@ -211,7 +211,7 @@ def test_refusals(app: Sandbox, entry: str, message: str) -> None:
             "meta.temporal.activty: unknown field, it has no effect\n    did you mean activity?",
         ),
         (
-            "kind: function.lua, method: m, source: return 1, meta: {temporal: {activity: {worker: worker, locl: true}}}",
+            "kind: process.lua, source: return 1, meta: {temporal: {activity: {worker: worker, locl: true}}}",
             "meta.temporal.activity.locl: unknown field, it has no effect\n    did you mean local?",
         ),
         (

@@ -12,7 +12,8 @@ CLIENT = "- name: c\n  kind: temporal.client\n  address: x:1\n"
 
 def meta(app: Sandbox, value: str) -> Any:
     app.entries(
-        f"- {{name: l, kind: library.lua, source: return 1}}\n- name: m\n  kind: library.lua\n  source: return 1\n  meta: {{v: {value}}}"
+        "- {name: l, kind: library.lua, source: return 1}\n"
+        f"- name: m\n  kind: library.lua\n  source: return 1\n  meta: {{v: {value}}}"
     )
     return app.load().entries["app:m"].meta["v"]
 
@@ -160,6 +161,11 @@ def test_variables_of_the_application_come_before_the_operating_system(app: Sand
             "auth.api_key_env: environment variable KEY is not set\n"
             "    set KEY, or declare it as an env.variable with a default",
         ),
+        (
+            "auth: {type: api_key, api_key_env: '${env:NONE}'}",
+            {},
+            "auth.api_key_env: environment variable NONE is not set and has no default",
+        ),
         ("auth: {type: api_key, api_key_env: 5}", {}, "auth.api_key_env: must be the name of a variable (got 5"),
     ],
 )
@@ -185,4 +191,4 @@ def test_fields_that_name_a_variable_take_its_value(app: Sandbox) -> None:
     assert key is not None and key.reveal() == "12345"
     assert mtls.cert_pem == "c" and mtls.key_pem is not None and mtls.key_pem.reveal() == "p"
     options = loaded.workers["app:w"].worker_options
-    assert (options.build_id, options.explicit) == ("1.0", {"build_id"})
+    assert (options.build_id, set(options.explicit)) == ("1.0", {"build_id"})

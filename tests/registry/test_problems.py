@@ -60,6 +60,8 @@ def test_a_secret_does_not_show_itself() -> None:
     assert "sk-1234" not in f"{secret} {secret!r} {secret!s:>10} {[secret]}"
     assert secret.reveal() == "sk-1234"
     assert secret == Secret("sk-1234") != Secret("other")
+    assert secret != "sk-1234"
+    assert len({secret, Secret("sk-1234")}) == 1
     assert copy.deepcopy({"key": secret})["key"] is secret
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(secret)

@@ -137,6 +137,11 @@ def test_hosts_and_services(app: Sandbox) -> None:
             "kind: process.host, lifecycle: {restart: {jitter: -1}}",
             "lifecycle.restart.jitter: jitter cannot be negative",
         ),
+        ("kind: process.host, lifecycle: {restart: {jitter: low}}", '(got "low", expected a number)'),
+        (
+            "kind: process.service, process: p, host: 'app:host', input: [{a: '${env:UNSET}'}]",
+            "input.0.a: environment variable UNSET is not set and has no default",
+        ),
         ("kind: process.host, lifecycle: {restart: {max_attempts: 1.5}}", "(got 1.5, expected a whole number)"),
         (
             "kind: process.host, lifecycle: {restart: {backoff_factor: 0.5}}",

@@ -101,7 +101,8 @@ def test_a_key_may_come_from_a_file_of_the_application(app: Sandbox) -> None:
         ("address: 'x:1', keep_alive_timeout: -1s", "keep_alive_timeout: keep alive timeout must be >= 0"),
         (
             "address: 'x:1', auth: {type: apikey}",
-            'auth.type: is not a known value (got "apikey", expected none or api_key or mtls)\n    did you mean api_key?',
+            'auth.type: is not a known value (got "apikey", expected none or api_key or mtls)\n'
+            "    did you mean api_key?",
         ),
         (
             "address: 'x:1', auth: {type: api_key}",
@@ -158,8 +159,8 @@ def test_a_key_may_come_from_a_file_of_the_application(app: Sandbox) -> None:
         ),
         (
             "address: 'x:1', search_attributes: {A: keywrd}",
-            'search_attributes.A: is not a known value (got "keywrd", expected Text or Keyword or Int or Double or Bool or '
-            "Datetime or KeywordList)\n    did you mean Keyword?",
+            'search_attributes.A: is not a known value (got "keywrd", expected Text or Keyword or Int or Double '
+            "or Bool or Datetime or KeywordList)\n    did you mean Keyword?",
         ),
         ("address: 'x:1', namespace: ''", "namespace: namespace cannot be empty"),
     ],
@@ -293,7 +294,8 @@ def test_sizes_and_pollers_of_zero_and_below_become_the_default(app: Sandbox) ->
             "task queue activities per second must be finite",
         ),
         (
-            "client: c, task_queue: q, worker_options: {disable_workflow_worker: true, local_activity_worker_only: true}",
+            "client: c, task_queue: q, "
+            "worker_options: {disable_workflow_worker: true, local_activity_worker_only: true}",
             "disable_workflow_worker and local_activity_worker_only exclude each other",
         ),
         (

@@ -73,6 +73,11 @@ def test_anchors_aliases_and_merge_keys_work() -> None:
     assert root.plain()["x"] == {"a": 1, "b": 1, "c": 3}
     assert root.plain()["y"] == {"a": 1, "b": 1}
     assert root.line_of("y") == 6
+    assert tree("x: &key name\ny: {*key : 1}\n&k2 z: *k2\n").plain() == {
+        "x": "name",
+        "y": {"name": 1},
+        "z": "z",
+    }
     assert tree('x: {"<<": 1}').plain() == {"x": {"<<": 1}}
 
 
@@ -93,6 +98,7 @@ def test_a_file_without_content_is_nothing() -> None:
         ("a: 1\nb: *none", 2, "alias *none has no anchor &none above it"),
         ("a: &a\n  - *a", 2, "anchor &a contains itself"),
         ("a: 1\n---\nb: 2", 2, "more than one YAML document"),
+        ("a: &a [1]\n*a : 3", 2, "a map key must be a plain text"),
         ("? [1, 2]\n: 3", 1, "a map key must be a plain text"),
         ("a: !python/object:os.system x", 1, "tag !python/object:os.system has no meaning here"),
         ("a: !!python/name:os.system x", 1, "has no meaning here"),
