@@ -76,8 +76,6 @@ class _Check:
             if chunk is not None:
                 unit = Unit(self._app, entry, chunk, users.get(entry.id, (entry,)))
                 self._units[entry.id] = (unit, Values(unit))
-        for unit, _ in self._units.values():
-            unit.imported_globals = self._globals_of_imports(unit.entry)
         for unit, values in self._units.values():
             for rule in RULES:
                 self._problems += rule(unit, values)
@@ -122,13 +120,6 @@ class _Check:
                 found[library.id] = library
                 waiting += library.imports.values()
         return list(found.values())
-
-    def _globals_of_imports(self, entry: LuaEntry) -> frozenset[str]:
-        names: set[str] = set()
-        for library in self._libraries_of(entry):
-            if library.id in self._units:
-                names |= self._units[library.id][0].assigned_globals
-        return frozenset(names)
 
     def _exports_of(self, library: str) -> Exports | nodes.Return | None:
         if library not in self._exports and library in self._units:

@@ -122,10 +122,8 @@ def absent_names(unit: Unit, values: Values) -> Iterator[Problem]:
     for name, found in places.items():
         reason = ABSENT.get(name) or ABSENT[name.partition(".")[0]]
         hint = "; ".join(filter(None, (reason, unit.also_at(found))))
-        if all(node in unit.probed for node in found):
-            yield unit.warning(found[0], f"'{name}' does not exist {where}, so it is always nil", hint)
-        else:
-            yield unit.error(found[0], f"'{name}' does not exist {where}", hint)
+        report = unit.warning if all(node in unit.probed for node in found) else unit.error
+        yield report(found[0], f"'{name}' does not exist {where}", hint)
 
 
 def metatable_modes(unit: Unit, values: Values) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fleet.check import nodes
@@ -99,7 +100,10 @@ def _check_value(unit: Unit, values: Values, key: str, kind: ValueType, value: E
         scope.mismatch(mismatch, data)
     except Rejected:
         pass
-    yield from report.problems
+    for problem in report.problems:
+        if problem.severity == "warning":  # an unknown field of a policy: YAML passes over it, a call refuses it
+            problem = replace(problem, severity="error", message="unknown field")
+        yield problem
 
 
 def _as_data(unit: Unit, values: Values, expression: Expression) -> DataNode:

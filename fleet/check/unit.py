@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -25,14 +25,12 @@ class Unit:
         chunk: its syntax tree.
         used_by: entries whose code runs this one: the entry itself, or for a library those that import it,
             directly or through other libraries.
-        imported_globals: names of globals that imported libraries assign.
     """
 
     app: App
     entry: LuaEntry
     chunk: Chunk
     used_by: tuple[LuaEntry, ...]
-    imported_globals: frozenset[str] = field(default_factory=frozenset)
 
     @cached_property
     def workflows(self) -> tuple[WorkflowEntry, ...]:
@@ -51,8 +49,8 @@ class Unit:
 
     @cached_property
     def known_globals(self) -> frozenset[str]:
-        """Globals that exist before the chunk runs."""
-        return BASE_GLOBALS | self.requirable | self.imported_globals
+        """Globals that exist before the chunk runs; those that libraries assign stay in their own environments."""
+        return BASE_GLOBALS | self.requirable
 
     @cached_property
     def assigned_globals(self) -> frozenset[str]:

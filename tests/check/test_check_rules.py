@@ -155,6 +155,11 @@ def test_what_is_made_safe_in_workflows(check_workflow: Check) -> None:
     assert check_workflow(main(body)) == []
 
 
+def test_absent_name_that_is_only_asked_for(check_workflow: Check) -> None:
+    problem = only(check_workflow(main("if os.getenv then return 1 end")))
+    assert (problem.severity, problem.message) == ("warning", "'os.getenv' does not exist in workflows")
+
+
 def test_absent_names_in_functions(check_function: Check) -> None:
     assert told(check_function(main("return io.read()")))[0] == "error code.lua:2 'io.read' does not exist here"
 
@@ -397,7 +402,7 @@ def test_workflow_exec_in_a_function(check_function: Check) -> None:
         ("process", "['workflow.wait_for_cancellation'] = 'true'",
          "error 'workflow.wait_for_cancellation' must be a boolean, got a string", "without quotes"),
         ("funcs.new()", "['activity.retry_policy'] = 3", "error has the wrong type", ""),
-        ("funcs.new()", "['activity.retry_policy'] = { max_attempts = 3 }", "warning unknown field, it has no effect",
+        ("funcs.new()", "['activity.retry_policy'] = { max_attempts = 3 }", "error unknown field",
          "did you mean maximum_attempts?"),
         ("funcs.new()", "['activity.retry_policy'] = { maximum_attempts = 1.5 }", "error has the wrong type", ""),
     ],
@@ -588,9 +593,10 @@ def test_library_calls_are_checked_for_the_workflows_that_import_it(check_workfl
     assert problem.message == "funcs.call: 'app:plain' is no activity, and workflow app:flow can call activities only"
 
 
-def test_globals_of_an_imported_library_are_known(check_workflow: Check) -> None:
-    library = entry("lib", "library.lua", "global shared = 1\nreturn {}")
-    assert check_workflow(main("return shared"), library, imports={"lib": "app:lib"}) == []
+def test_globals_of_a_library_are_its_own(check_workflow: Check) -> None:
+    library = entry("lib", "library.lua", "global shared = 1\nreturn { get = function() return shared end }")
+    problem = only(check_workflow(main("return shared"), library, imports={"lib": "app:lib"}))
+    assert (problem.place, problem.message) == ("flow.lua:2", "undefined global 'shared'")
 
 
 # The whole
