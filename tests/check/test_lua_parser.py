@@ -22,7 +22,6 @@ from fleet.check.nodes import walk
 HERE = Path(__file__).parent
 SNIPPETS = (HERE / "lua_snippets.txt").read_text().rstrip("\n").split("\n")
 DOCUMENT = re.findall(r"```lua\n(.*?)```", (HERE / "document_samples.md").read_text(), re.S)
-# A generator of the grammar is below; this text gives the mutations something real to break.
 CORPUS = [*DOCUMENT, *SNIPPETS]
 
 
@@ -70,6 +69,13 @@ def test_snippet_gets_the_verdict_of_lua(text: str) -> None:
 def test_document_and_multi_line_snippets() -> None:
     for text in [*DOCUMENT, "\n".join(SNIPPETS), "x = [[\n\n]]\r\ny = 1\r\n\rz = $"]:
         assert_same_verdict(text)
+
+
+def test_lua_files_of_the_repository() -> None:
+    files = sorted((HERE.parents[1] / "lua_modules").glob("*.lua"))
+    assert files
+    for path in files:
+        assert our_error(path.read_text()) == "", path.name
 
 
 SAME_MESSAGE = [
