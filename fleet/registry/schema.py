@@ -8,11 +8,10 @@ and warns about unknown fields. What concerns several fields of one record is th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast, dataclass_transform
+from typing import Any, Protocol, TypeVar, dataclass_transform
 
 from .nodes import Node
 from .problems import Report, Severity, did_you_mean
@@ -93,15 +92,17 @@ def record(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, kw_only=True)(cls)
 
 
-@cache
-def settings_of(cls: Hashable) -> dict[str, Setting]:
+_described: dict[type, dict[str, Setting]] = {}
+
+
+def settings_of(cls: type) -> dict[str, Setting]:
     """The settings of a record by attribute name, paths filled in."""
-    found = {}
-    for field in dataclasses.fields(cast(Any, cls)):
-        described: Setting | None = field.metadata.get("setting")
-        if described is not None:
-            found[field.name] = dataclasses.replace(described, path=described.path or field.name)
-    return found
+    if cls not in _described:
+        settings = {field.name: field.metadata.get("setting") for field in dataclasses.fields(cls)}
+        _described[cls] = {
+            name: dataclasses.replace(found, path=found.path or name) for name, found in settings.items() if found
+        }
+    return _described[cls]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def decode_record(cls: type[T], node: Node, scope: Scope, given: dict[str, Any] 
     assert isinstance(node.value, dict)
     values = dict(given or {})
     failed = False
-    for name, described in settings_of(cast(Hashable, cls)).items():
+    for name, described in settings_of(cls).items():
         try:
             found = _find(described, node, scope)
             if described.required and (found is None or found.value == ""):

@@ -197,7 +197,10 @@ class PathText:
     """A path of a file that is opened at run time; relative ones start at the application's directory."""
 
     def decode(self, node: Node, scope: Scope) -> Path:
-        return scope.root / Text(empty=False).decode(node, scope)
+        path = Text(empty=False).decode(node, scope)
+        if "\0" in path:
+            raise Mismatch("is not a path: it holds a zero byte")
+        return scope.root / path
 
 
 @dataclass(frozen=True)

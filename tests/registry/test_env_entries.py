@@ -153,6 +153,7 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path: Path) -> N
         ("kind: env.storage.file", "file_path: file_path is required"),
         ("kind: env.storage.file, file_path: none.env", "none.env does not exist, and auto_create is not set"),
         ("kind: env.storage.file, file_path: bad.env", "bad.env: line 2 is not NAME=value"),
+        ('kind: env.storage.file, file_path: "a\\0b"', "file_path: is not a path: it holds a zero byte"),
         ("kind: env.storage.file, file_path: latin.env", "latin.env is not UTF-8 text"),
         ("kind: env.storage.file, file_path: folder", "folder cannot be read: Is a directory"),
         (
