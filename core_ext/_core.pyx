@@ -9,8 +9,9 @@ include "budget.pyx"        # instruction and time budget, violations
 include "scheduler.pyx"     # tasks, run queue, parking and waking
 include "channel.pyx"       # channels and select
 include "coroutines.pyx"    # coroutine.* over the scheduler
+include "naming.pyx"        # tostring without addresses, names of built-in functions
 include "order.pyx"         # the order of keys: pairs, next, sorted keys
-include "libraries.pyx"     # string, table, tostring ...: our own where the stock ones are not safe
+include "libraries.pyx"     # the standard libraries: our own where the stock ones are not safe
 include "numbers.pyx"       # numbers to decimal text and back
 include "json_read.pyx"     # JSON text to Lua values
 include "json_write.pyx"    # Lua values to JSON text

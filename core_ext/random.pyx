@@ -33,6 +33,7 @@ cdef uint64_t random_next(StateC *st) noexcept nogil:
 cdef int core_seed(lua_State *L) noexcept nogil:
     """core.seed(n): start over with this seed (decision 9: a reset brings a new one); math.random follows."""
     random_seed(state_of(L), <uint64_t>luaL_checkinteger(L, 1))
+    reseed_math(L, state_of(L).seed)
     return 0
 
 

@@ -108,6 +108,7 @@ cdef void define(lua_State *L, int base, const char *table, const char *name, lu
     lua_pushcfunction(L, function)
     lua_setfield(L, -2, name)
     lua_pop(L, 1)
+    name_builtin(function, table, name, strlen(name))
 
 
 cdef void copy_stock(lua_State *L, int stock, int base, const char *path, size_t size) noexcept nogil:
@@ -119,6 +120,7 @@ cdef void copy_stock(lua_State *L, int stock, int base, const char *path, size_t
     if dot == size:
         lua_pushvalue(L, -1)
         lua_rawget(L, stock)
+        name_stock(L, path, size)
         lua_rawset(L, base)
         return
     lua_pushlstring(L, path, dot)
@@ -128,6 +130,7 @@ cdef void copy_stock(lua_State *L, int stock, int base, const char *path, size_t
     lua_rawget(L, stock)
     lua_pushvalue(L, -2)
     lua_rawget(L, -2)
+    name_stock(L, path, size)
     push_table_field(L, base, lua_tostring(L, -4))
     lua_pushvalue(L, -4)
     lua_pushvalue(L, -3)
@@ -135,8 +138,14 @@ cdef void copy_stock(lua_State *L, int stock, int base, const char *path, size_t
     lua_pop(L, 6)
 
 
-cdef void open_stock(lua_State *L, int stock, int base) noexcept nogil:
-    cdef const char *at = STOCK
+cdef void name_stock(lua_State *L, const char *path, size_t size) noexcept nogil:
+    """Name the stock function on top of the stack, if it is a light C function."""
+    if lua_iscfunction(L, -1) and serial_of(L, -1) == 0:
+        name_builtin(lua_tocfunction(L, -1), b"", path, size)
+
+
+cdef void open_stock(lua_State *L, int stock, int base, const char *at) noexcept nogil:
+    """Copy the functions named in `at`, each followed by a space."""
     cdef size_t size
     while at[0]:
         size = 0
@@ -168,7 +177,7 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     stock = lua_gettop(L)
     lua_newtable(L)
     base = lua_gettop(L)
-    open_stock(L, stock, base)
+    open_stock(L, stock, base, STOCK)
     open_core(L, base)
     open_libraries(L, stock, base)
     open_json(L, base)
@@ -203,4 +212,5 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     lua_call(L, 2, 1)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &ENGINE_KEY)
     lua_settop(L, 0)
+    builtins_known()
     return 0

@@ -36,7 +36,7 @@ cdef int probe(lua_State *L) noexcept nogil:
     lua_pushcfunction(L, probe)
     if serial_of(L, -1) != 0:
         return luaL_error(L, b"C function")
-    return 0
+    return check_weakness(L)
 
 
 cdef str check_layout():

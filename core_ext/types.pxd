@@ -144,6 +144,7 @@ ctypedef struct StateC:
     size_t used
     size_t limit
     uint64_t serial             # the last creation serial given
+    uint64_t shown              # the last number under which an object was shown (naming.pyx)
     void *refused               # the block whose growth was refused last: a second refusal in a row is final
     size_t refused_size
 
