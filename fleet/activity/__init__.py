@@ -1,12 +1,24 @@
 """Lua functions as Temporal activities and as plain calls on asyncio.
 
-``Functions`` runs them; ``activity_definitions`` and ``ContextInterceptor`` make them Temporal activities.
+``Functions`` runs them; ``activity_definitions`` (for a fleet worker) or ``named_activity_definitions`` (beside the
+activities of somebody else's worker) and ``ContextInterceptor`` make them Temporal activities.
 """
 
 from __future__ import annotations
 
+from .activities import CONTEXT_HEADER, ContextInterceptor, activity_definitions, named_activity_definitions
 from .call import Functions
 from .context import ActivityContext
 from .failure import FunctionCanceled, FunctionFailed, LuaApplicationError
 
-__all__ = ["ActivityContext", "FunctionCanceled", "FunctionFailed", "Functions", "LuaApplicationError"]
+__all__ = [
+    "CONTEXT_HEADER",
+    "ActivityContext",
+    "ContextInterceptor",
+    "FunctionCanceled",
+    "FunctionFailed",
+    "Functions",
+    "LuaApplicationError",
+    "activity_definitions",
+    "named_activity_definitions",
+]

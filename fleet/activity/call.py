@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from fleet import _core
 from fleet._core import LuaError
@@ -73,14 +73,14 @@ class Functions:
         )
 
     async def call(
-        self, entry_id: str, payloads: Sequence[bytes], *, context: Mapping[str, Any] | bytes | None = None,
+        self, entry_id: str, arguments: Sequence[bytes], *, context: Mapping[str, Any] | bytes | None = None,
         activity: ActivityContext | None = None,
     ) -> bytes:
         """Call a function (or a process, as an activity) and wait for its result (spec/activities.md, section 2).
 
         Args:
             entry_id: ``namespace:name``.
-            payloads: serialized ``temporal.api.common.v1.Payload``, one per Lua argument.
+            arguments: serialized ``temporal.api.common.v1.Payload``, one per Lua argument.
             context: the values of ``ctx``, or the serialized payload that holds them.
             activity: the activity that this is.
 
@@ -92,9 +92,11 @@ class Functions:
             FunctionCanceled: this task was cancelled, the script was told so, and it ended with that.
         """
         encoded = context if context is None or isinstance(context, bytes) else encode_context(context)
-        return await self.start(entry_id, payloads, encoded, activity, 0)
+        return await self.start(entry_id, arguments, encoded, activity, 0)
 
-    async def call_json(self, entry_id: str, args: Sequence[Any] = (), *, context: Mapping[str, Any] | None = None) -> Any:
+    async def call_json(
+        self, entry_id: str, args: Sequence[Any] = (), *, context: Mapping[str, Any] | None = None
+    ) -> Any:
         """Call a function with JSON-like Python values; its result as one. Raises as ``call``, and ValueError for
         arguments that JSON cannot hold."""
         return payloads.decode(await self.call(entry_id, [payloads.encode(arg) for arg in args], context=context))
@@ -121,6 +123,17 @@ class Functions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    @classmethod
+    def open(cls, app: App, programs: Programs | None = None, **options: Any) -> Self:
+        """The functions for the length of an ``async with`` block; arguments as for the class."""
+        return cls(app, programs, **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """End what still runs in the background, and give back all resources."""

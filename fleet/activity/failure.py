@@ -1,4 +1,7 @@
-"""How a failed function looks to its callers: in Python, and to Temporal (decisions 1 to 3, lua_modules/failures.lua)."""
+"""How a failed function looks to its callers: in Python, and to Temporal (decisions 1 to 3).
+
+What Temporal gets is what ``failures.to`` of lua_modules/failures.lua makes of an error in a workflow.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ def crashed(entry_id: str, report: str) -> LuaError:
     ``report`` is the text with the Lua traceback. Temporal may retry it: a deployment can bring the fix (decision 2).
     """
     message, _, stack = report.partition("\nstack traceback:")
-    return LuaError(f"{entry_id}: {message}", "INTERNAL", False, None, f"stack traceback:{stack}" if stack else "", True)
+    kept = f"stack traceback:{stack}" if stack else ""
+    return LuaError(f"{entry_id}: {message}", "INTERNAL", False, None, kept, True)
 
 
 class LuaApplicationError(ApplicationError):

@@ -16,7 +16,9 @@ from .retry import read_retry
 from .running import Call
 
 
-async def call_function(call: Call, entry_id: str | bytes, arguments: Any, options: Any, context: Any) -> bytes | LuaError:
+async def call_function(
+    call: Call, entry_id: str | bytes, arguments: Any, options: Any, context: Any
+) -> bytes | LuaError:
     """Request ``call``: the payload of the result, or the error.
 
     ``arguments`` is a Lua table of payloads with ``n``, ``context`` a payload, or None to inherit the caller's.
@@ -49,7 +51,7 @@ def activity_info(call: Call) -> dict[str, Any] | None:
 
 
 def activity_heartbeat(call: Call, details: Any) -> bool:
-    """Record a heartbeat with ``details``: a list of payloads (an empty Lua table is a dict). False outside an activity."""
+    """Record a heartbeat with ``details``, a list of payloads (an empty Lua table is a dict). False if it is none."""
     if call.activity is None:
         return False
     call.activity.heartbeat([raw(payload) for payload in details or ()])

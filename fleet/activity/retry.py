@@ -1,4 +1,4 @@
-"""Retries of calls inside the process: ``with_options{retry = {...}}`` outside workflows (spec/lua_api.md, section 5)."""
+"""Retries of calls inside the process: ``with_options{retry = {...}}`` outside workflows (lua_api.md, section 5)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Retry:
         return base * (1 + self.jitter * (2 * random.random() - 1))
 
 
-def read_retry(given: Any) -> Retry | None | LuaError:
+def read_retry(given: Any) -> Retry | LuaError | None:
     """The retry of a call's options: None when there is none, an INVALID error when it is wrong."""
     if given is None or given is False:
         return None
@@ -94,7 +94,7 @@ def _number(value: Any, least: float, most: float = float("inf")) -> float:
 
 def _kinds(value: Any) -> frozenset[str]:
     items = [value] if isinstance(value, str) else list(value or ())
-    if isinstance(value, dict) and value or not all(isinstance(item, str) for item in items):
+    if (isinstance(value, dict) and value) or not all(isinstance(item, str) for item in items):
         raise ValueError
     return frozenset(map(_folded, items))
 

@@ -1,4 +1,4 @@
-"""One running call of a Lua function: steps its state, does what it asks for, brings the answers (design, section 3)."""
+"""One running call of a Lua function: steps its state, does what it asks for, brings the answers."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ class Call:
         self.activity = activity
         self.depth = depth
         state.host = self._host
+        if activity is not None and depth == 0:
+            activity.alive = self.is_alive
 
     # ---- what the modules see of it (fleet.modules.Caller)
 
@@ -89,8 +91,7 @@ class Call:
                     fields[name] = info[name]
         return fields
 
-    @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Does it compute, or wait for something that can come?"""
         return bool(self._state.runnable or self._events or self._pending)
 
@@ -133,7 +134,8 @@ class Call:
                     if self._canceled:
                         raise
                     self._canceled = True
-                    self._events.append(["cancel", LuaError("operation canceled", "CANCELED", False)])
+                    details = self.activity.canceled() if self.activity is not None else None
+                    self._events.append(["cancel", LuaError("operation canceled", "CANCELED", False, details)])
                     give_up = asyncio.get_running_loop().call_later(self._functions.cleanup_seconds, self._give_up)
                 if self._gave_up:
                     raise FunctionCanceled(LuaError(

@@ -1,4 +1,4 @@
-"""What every engine outside workflows needs of its host: the time and randomness of the real world, names of modules."""
+"""What an engine needs of its host: names of modules; outside workflows also real time and randomness."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Caller(Protocol):
     def log_fields(self) -> Mapping[str, Any]: ...
 
     def keep(self, value: Any, close: Callable[[], None]) -> int:
-        """Hold ``value`` for the script, which gets the number; ``close`` is called at the end of the call at the latest."""
+        """Hold ``value`` for the script, which gets its number; ``close`` is called by the end of the call."""
         ...
 
     def kept(self, number: int) -> Any:

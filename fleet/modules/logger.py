@@ -1,6 +1,6 @@
-"""Where ``print`` and the Lua module ``logger`` write: the Python logger ``fleet.script`` (spec/lua_api.md, section 14).
+"""Where ``print`` and the Lua module ``logger`` write: the Python logger ``fleet.script`` (lua_api.md, section 14).
 
-A record's message is the script's; what belongs to it is in ``record.lua``: the script's fields, the name of the
+A record's message is the script's; what belongs to it is in ``record.fleet``: the script's fields, the name of the
 logger, and who speaks (entry, workflow or activity).
 """
 
@@ -29,7 +29,7 @@ def write(level: str, message: str | bytes, fields: Any, speaker: Mapping[str, A
     number = _LEVELS.get(level, logging.INFO)
     if LOGGER.isEnabledFor(number):
         extra = {**speaker, **(fields if isinstance(fields, dict) else {})}
-        LOGGER.log(number, "%s", text(message), extra={"lua": extra})
+        LOGGER.log(number, "%s", text(message), extra={"fleet": extra})
 
 
 def log(call: Caller, level: str, message: str | bytes, fields: Any = None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from fleet.activity import Functions
@@ -35,7 +34,8 @@ def write_app(root: Path, sources: dict[str, str], *, local: tuple[str, ...] = (
     """
     text = HEAD
     for name, source in sources.items():
-        body = source if "return { main" in source else f"local function main(...)\n{source}\nend\nreturn {{ main = main }}"
+        whole = "return { main" in source
+        body = source if whole else f"local function main(...)\n{source}\nend\nreturn {{ main = main }}"
         (root / f"{name}.lua").write_text(body)
         text += f"""  - name: {name}
     kind: function.lua

@@ -1,0 +1,159 @@
+"""Lua functions as Temporal activities (spec/activities.md, sections 1 and 2; decisions 2, 3, 33 and 34)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from fleet._core import LuaError
+
+from . import payloads
+from .call import Functions
+from .context import ActivityContext
+from .failure import FunctionFailed, LuaApplicationError
+
+CONTEXT_HEADER = "lua-fleet-context"
+"""The header that carries the values of ``ctx`` from a workflow to its activities."""
+
+_context: ContextVar[bytes | None] = ContextVar("lua-fleet-context", default=None)
+
+
+class ContextInterceptor(Interceptor):
+    """Hands the context header of an activity to its Lua function. A worker of Lua activities needs it."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """See base class."""
+        return _ContextInbound(next)
+
+
+class _ContextInbound(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        header = input.headers.get(CONTEXT_HEADER)
+        # Each activity runs in a task, and so in a context, of its own.
+        _context.set(header.SerializeToString() if header is not None else None)
+        return await self.next.execute_activity(input)
+
+
+def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[..., Any]]:
+    """The activities of a fleet worker: one dynamic activity, which serves every entry that names ``worker_id``.
+
+    A type that no such entry has fails with kind NOT_FOUND and is retried: a later deployment may bring it.
+    """
+    served = {entry.id for entry in functions.app.activities_of(worker_id)}
+
+    @activity.defn(dynamic=True)
+    async def lua_activity(args: Sequence[RawValue]) -> RawValue:
+        entry_id = activity.info().activity_type
+        if entry_id not in served:
+            raise LuaApplicationError(LuaError(
+                f"no handler registered for target {entry_id}: it is no activity of the worker {worker_id}",
+                "NOT_FOUND", True))
+        return await _execute(functions, entry_id, [arg.payload.SerializeToString() for arg in args])
+
+    return [lua_activity]
+
+
+def named_activity_definitions(functions: Functions, worker_id: str) -> list[Callable[..., Any]]:
+    """The activities of ``worker_id`` for a Worker that has others too: one definition for each entry.
+
+    The SDK gives raw payloads to dynamic activities only; these take what the worker's own payload converter made of
+    the arguments, and hand it to Lua as JSON.
+    """
+    return [_named(functions, entry.id) for entry in functions.app.activities_of(worker_id)]
+
+
+def _named(functions: Functions, entry_id: str) -> Callable[..., Any]:
+    @activity.defn(name=entry_id)
+    async def lua_activity(*args: Any) -> RawValue:
+        encoded = []
+        for position, arg in enumerate(args, 1):
+            try:
+                encoded.append(payloads.encode(arg))
+            except (TypeError, ValueError) as error:
+                raise LuaApplicationError(LuaError(
+                    f"argument {position} of {entry_id}: a {type(arg).__name__} cannot be given to Lua: {error}",
+                    "INVALID", False)) from None
+        return await _execute(functions, entry_id, encoded)
+
+    return lua_activity
+
+
+async def _execute(functions: Functions, entry_id: str, arguments: list[bytes]) -> RawValue:
+    info = activity.info()
+    context = ActivityContext(
+        info=_info(info), send=_send, canceled=_cancellation, details=_earlier_details(info.heartbeat_details)
+    )
+    beating = None
+    if info.heartbeat_timeout and not info.is_local:
+        beating = asyncio.get_running_loop().create_task(_beat(context, info.heartbeat_timeout.total_seconds() / 3))
+    try:
+        result = await functions.call(entry_id, arguments, context=_context.get(), activity=context)
+    except FunctionFailed as failed:
+        raise LuaApplicationError(failed.error) from None
+    finally:
+        if beating is not None:
+            beating.cancel()
+    return RawValue(Payload.FromString(result))
+
+
+async def _beat(context: ActivityContext, seconds: float) -> None:
+    """Heartbeat for the script: a cancellation reaches an activity in the answer to a heartbeat only (decision 34)."""
+    while True:
+        context.beat()
+        await asyncio.sleep(seconds)
+
+
+def _send(details: list[bytes]) -> None:
+    activity.heartbeat(*(RawValue(Payload.FromString(payload)) for payload in details))
+
+
+def _cancellation() -> dict[str, Any] | None:
+    details = activity.cancellation_details()
+    if details is None:
+        return None
+    for reason in ("cancel_requested", "worker_shutdown", "timed_out", "paused", "reset", "not_found"):
+        if getattr(details, reason):
+            return {"reason": reason}
+    return None
+
+
+def _earlier_details(values: Sequence[Any]) -> list[bytes]:
+    """The last heartbeat of an earlier attempt, which the SDK has decoded."""
+    try:
+        return [payloads.encode(value) for value in values]
+    except (TypeError, ValueError):
+        return []
+
+
+def _info(info: activity.Info) -> dict[str, Any]:
+    def milliseconds(duration: timedelta | None) -> int | None:
+        return round(duration.total_seconds() * 1000) if duration is not None else None
+
+    def unix(moment: datetime) -> int:
+        return int(moment.timestamp() * 1000)
+
+    return {
+        "id": info.activity_id,
+        "type": info.activity_type,
+        "attempt": info.attempt,
+        "workflow_id": info.workflow_id,
+        "run_id": info.workflow_run_id,
+        "workflow_type": info.workflow_type,
+        "task_queue": info.task_queue,
+        "namespace": info.namespace,
+        "is_local": info.is_local,
+        "heartbeat_timeout": milliseconds(info.heartbeat_timeout),
+        "start_to_close_timeout": milliseconds(info.start_to_close_timeout),
+        "schedule_to_close_timeout": milliseconds(info.schedule_to_close_timeout),
+        "scheduled_time": unix(info.scheduled_time),
+        "current_attempt_scheduled_time": unix(info.current_attempt_scheduled_time),
+        "started_time": unix(info.started_time),
+    }
