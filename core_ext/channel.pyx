@@ -417,3 +417,13 @@ cdef int core_pending(lua_State *L) noexcept nogil:
     """core.pending(ch) -> how many values wait in the buffer"""
     lua_pushinteger(L, check_channel(L, 1).count)
     return 1
+
+
+cdef int core_drain(lua_State *L) noexcept nogil:
+    """core.drain(ch): forget the values that nobody has received"""
+    cdef Channel *ch = check_channel(L, 1)
+    cdef bint ok
+    while ch.count > 0:
+        lua_settop(L, 1)
+        try_receive(L, ch, 1, &ok)
+    return 0
