@@ -18,15 +18,22 @@ class Inspection:
     Attributes:
         app: the application, None when it does not load.
         problems: all findings, by file and line.
+        compiles: whether all of its Lua compiles.
     """
 
     app: App | None
     problems: list[Problem]
+    compiles: bool = False
 
     @property
     def errors(self) -> list[Problem]:
         """The findings that are not only warnings."""
         return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def runnable(self) -> bool:
+        """Whether it loads and compiles. What else the checks find concerns some runs only, or is a doubt."""
+        return self.app is not None and self.compiles
 
     @property
     def entries(self) -> int:
@@ -43,5 +50,6 @@ def inspect_app(path: str | os.PathLike[str]) -> Inspection:
     found = check_app(app)
     # A file that does not parse does not compile either: once is enough, and the parser's words are better.
     told = {(problem.file, problem.line) for problem in found if problem.severity == "error"}
-    compiled = [problem for problem in Programs(app).problems() if (problem.file, problem.line) not in told]
-    return Inspection(app, in_order([*app.warnings, *found, *compiled]))
+    broken = Programs(app).problems()
+    compiled = [problem for problem in broken if (problem.file, problem.line) not in told]
+    return Inspection(app, in_order([*app.warnings, *found, *compiled]), compiles=not broken)

@@ -5,8 +5,16 @@ behind, ``datafile`` and ``ports`` keep two servers out of each other's way, ``r
 search attributes, ``errors`` explains what went wrong.
 """
 
-from .datafile import default_data_file
+from .datafile import Holder, default_data_file, running_server
 from .embedded import EmbeddedServer, workflow_url
 from .errors import PortInUseError, ServerError
 
-__all__ = ["EmbeddedServer", "PortInUseError", "ServerError", "default_data_file", "workflow_url"]
+__all__ = [
+    "EmbeddedServer",
+    "Holder",
+    "PortInUseError",
+    "ServerError",
+    "default_data_file",
+    "running_server",
+    "workflow_url",
+]

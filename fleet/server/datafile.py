@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import ServerError
+from .ports import listens
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,20 @@ def default_data_file(app_root: Path) -> Path:
     base = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
     return base / "lua-fleet" / f"{root.name or 'root'}-{digest}" / "temporal.db"
+
+
+def running_server(data_file: Path) -> Holder | None:
+    """The server that runs on ``data_file`` now, ``None`` if there is none.
+
+    Asks the system whether the process that the lock file names listens on its port, and leaves the lock alone: trying
+    it could make a server that starts at this moment believe that the file is in use.
+    """
+    try:
+        text = data_file.with_name(data_file.name + ".lock").read_bytes()
+        holder = Holder(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+    return holder if listens(holder.pid, holder.port) else None
 
 
 class DataLock:
