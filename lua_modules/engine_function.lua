@@ -12,6 +12,7 @@ local loader = core.module("loader")(core, base, host)
 local module = loader.module
 local errors, internal = module("errors")
 base.errors = errors
+base.os = module("os")
 
 local call = { number = 0, waiting = {}, outbox = {}, context = {} }
 
@@ -48,6 +49,9 @@ function host.request(name, ...)
 end
 
 function host.now() return core.host("now") end
+
+--- host.started() -> host.now() when the call began
+function host.started() return call.started end
 
 function host.random_bytes(n) return core.host("random_bytes", n) end
 
@@ -109,6 +113,7 @@ local events = {}
 
 -- {"start", payloads, the payload of the context or nil}
 function events.start(event)
+    call.started = host.now()
     local context = event[3] and core.from_payload(event[3])
     if type(context) == "table" and not core.undecodable(context) then call.context = context end
     local arguments = { n = #event[2] }

@@ -16,6 +16,7 @@ local module = load_module.module
 
 local errors, internal = module("errors")
 base.errors = errors
+base.os = module("os")
 local failures -- loaded when the first failure is seen
 
 local run = {
@@ -46,6 +47,9 @@ end
 
 --- host.now() -> nanoseconds since 1970 of the current workflow task
 function host.now() return run.now end
+
+--- host.started() -> host.now() of the run's first workflow task
+function host.started() return run.started end
 
 function host.random_bytes(n) return core.random_bytes(n) end
 
@@ -305,6 +309,7 @@ function engine.apply(activation)
     run.run_id = activation.run_id
     run.commands = { n = 0 }
     run.now = activation.timestamp or run.now
+    run.started = run.started or run.now
     run.replaying = activation.is_replaying or false
     run.history_length = activation.history_length or 0
     run.history_size = activation.history_size_bytes or 0

@@ -14,7 +14,8 @@ local ZERO = -62135596800 -- 0001-01-01T00:00:00Z
 local moment, internal = {}, {}
 local methods = {}
 -- Fields: s = seconds since 1970, n = nanoseconds 0 to 999999999, zone = fields of a Location; nil for UTC.
-local construct, fields = core.class({
+local construct, fields
+construct, fields = core.class({
     __name = "time",
     __index = methods,
     __tostring = function(self) return load("time_layout").text(fields(self)) end,
