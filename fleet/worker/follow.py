@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
-from .run_failure import RunFailure, run_failure
+from .run_failure import RunFailure, indented, run_failure
 
 INTERVAL = 0.5
 """Seconds between two looks at a run."""
@@ -47,8 +47,8 @@ class TaskFailure:
 
     def render(self) -> str:
         """The message with the stack below it."""
-        lines = [line.strip() for line in self.stack.splitlines() if line.strip() and line.strip() != self.message]
-        return self.message + "".join(f"\n    {line}" for line in lines)
+        first, _, rest = self.stack.partition("\n")
+        return self.message + indented(rest if first == self.message else self.stack)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from temporalio.exceptions import (
     TimeoutError,
 )
 
+from fleet._core import LuaError
+
 
 @dataclass(frozen=True)
 class RunFailure:
@@ -44,8 +46,13 @@ class RunFailure:
 
     def render(self) -> str:
         """``KIND: message`` with the Lua stack below it."""
-        stack = "".join(f"\n    {line.strip()}" for line in self.stack.splitlines() if line.strip())
-        return f"{self.kind}: {self.message}{stack}"
+        return f"{self.kind}: {self.message}{indented(self.stack)}"
+
+
+def indented(stack: str) -> str:
+    """A Lua stack as lines below a message; empty for an empty one."""
+    lines = [line for line in stack.splitlines() if line.strip()]
+    return "".join(f"\n    {'  ' if line.startswith(chr(9)) else ''}{line.strip()}" for line in lines)
 
 
 def run_failure(error: BaseException) -> RunFailure:
@@ -69,6 +76,14 @@ def run_failure(error: BaseException) -> RunFailure:
     if error.__cause__ is not None:
         return run_failure(error.__cause__)
     return RunFailure("INTERNAL", text or type(error).__name__, stack=stack)
+
+
+def lua_failure(error: LuaError) -> RunFailure:
+    """What the error of a Lua function says."""
+    def text(value: str | bytes | None) -> str:
+        return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value or ""
+
+    return RunFailure(text(error.kind) or "UNKNOWN", text(error.message), error.retryable, error.details, text(error.stack))
 
 
 def _restored(error: ApplicationError, stack: str) -> RunFailure:

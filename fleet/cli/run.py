@@ -1,0 +1,151 @@
+"""``fleet run ENTRY [JSON ...]``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import RawValue
+
+from fleet.registry import App, ClientEntry, WorkflowEntry, parse_duration
+from fleet.server import workflow_url
+from fleet.worker.client import ConnectError
+from fleet.worker.dev import embedded_server, serve_embedded
+from fleet.worker.follow import Ended, Follower
+from fleet.worker.reach import Reach, find_server
+from fleet.worker.start import AlreadyRunning, start_run
+
+from .apps import add_app_option, open_app, workflow_entry
+from .arguments import add_json_arguments, json_texts
+from .exit import CONFIGURATION, FAILED, OK, CommandError, UsageError
+from .logs import show_logs
+from .loop import run_async
+from .output import say, say_error, say_warning
+from .progress import RunView
+from .results import for_reading, json_of, payload_of
+from .servers import add_server_options
+
+EPILOG = """\
+Where the server is: --address, else TEMPORAL_ADDRESS, else a running `fleet dev` of the same application, else the
+temporal.client entry of the workflow's worker. With --embedded a server and workers are started for this one run.
+
+  fleet run app:order_workflow '{"id": "1", "total": 25}' --app examples/orders
+  fleet run app:order_workflow @order.json --id order-1 --detach
+
+The result is printed as JSON on stdout; a failed run prints kind, message and Lua stack on stderr, exit code 1.
+Ctrl-C stops the waiting, not the workflow (except with --embedded)."""
+
+_GIVE_UP_AFTER = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("entry", metavar="ENTRY", help="id of a workflow.lua entry (namespace:name)")
+    add_json_arguments(parser)
+    add_app_option(parser)
+    add_server_options(parser)
+    parser.add_argument("--embedded", action="store_true", help="bring a server and workers up and down around the run")
+    parser.add_argument("--id", metavar="ID", default="", help="workflow id (default: a generated one)")
+    parser.add_argument("--detach", action="store_true", help="do not wait; print the workflow id")
+    parser.add_argument("--timeout", metavar="DURATION", default="", help="stop waiting after this time, such as 30s")
+    parser.add_argument("--json", action="store_true", help="ids with the result or error as one JSON object on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the result; FAILED when the workflow fails or is not done in time."""
+    if args.embedded and (args.address or args.namespace or args.detach):
+        raise UsageError("--embedded starts a server for this run alone: it excludes --address, --namespace and --detach")
+    try:
+        timeout = parse_duration(args.timeout) if args.timeout else None
+    except ValueError:
+        raise UsageError(f"--timeout {args.timeout} is not a duration such as 30s or 5m") from None
+    texts = json_texts(args.arguments)
+    app = open_app(args.app)
+    entry = workflow_entry(app, args.entry)
+    if entry.worker is None:
+        raise CommandError(
+            f"{entry.file}:{entry.line}: {entry.id} names no worker, so nothing would run it\n"
+            "    add meta.temporal.workflow.worker with the id of a temporal.worker", CONFIGURATION,
+        )
+    show_logs()
+    return run_async(_run(args, app, entry, texts, timeout))
+
+
+async def _run(
+    args: argparse.Namespace, app: App, entry: WorkflowEntry, texts: list[str], timeout: timedelta | None
+) -> int:
+    client_entry = app.clients[app.workers[entry.worker or ""].client]
+    async with _server(args, app, client_entry) as (client, ui_url):
+        try:
+            handle = await start_run(client, app, entry, [payload_of(text) for text in texts], workflow_id=args.id)
+        except AlreadyRunning as error:
+            raise CommandError(str(error), FAILED) from None
+        link = workflow_url(ui_url, client.namespace, handle.id, handle.result_run_id or "") if ui_url else ""
+        if args.detach:
+            sys.stdout.write((json.dumps(_ids(handle)) if args.json else handle.id) + "\n")
+            say(link, "dim") if link else None
+            return OK
+        say(f"{entry.id} runs as {handle.id}{f'  {link}' if link else ''}", "dim")
+        return await _wait(args, entry, handle, timeout)
+
+
+@asynccontextmanager
+async def _server(args: argparse.Namespace, app: App, entry: ClientEntry) -> AsyncIterator[tuple[Client, str]]:
+    """A client of the server where the run is to be, and the URL of its web UI if that is known."""
+    if args.embedded:
+        async with embedded_server(app) as server, serve_embedded(app, server) as serving:
+            for warning in serving.warnings:
+                say_warning(warning)
+            yield serving.clients[entry.id], ""
+        return
+    reach = find_server(app, address=args.address, namespace=args.namespace)
+    yield await connect_or_explain(reach, entry), reach.ui_url
+
+
+async def connect_or_explain(reach: Reach, entry: ClientEntry) -> Client:
+    """A client there; the error says where the address came from."""
+    try:
+        return await reach.connect(entry)
+    except ConnectError as error:
+        raise ConnectError(
+            f"{error}\n    (the address comes from {reach.origin}; `fleet run --embedded` brings its own server)"
+        ) from None
+
+
+async def _wait(
+    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue], timeout: timedelta | None
+) -> int:
+    with RunView(entry.id, handle.id) as view:
+        follower = Follower(handle, view.show, give_up_after=_GIVE_UP_AFTER if args.embedded else None)
+        try:
+            async with asyncio.timeout(timeout.total_seconds() if timeout is not None else None):
+                ended = await follower.ended()
+        except TimeoutError:
+            say_error(f"{handle.id} has not ended after {args.timeout}; it goes on")
+            return FAILED
+    return _tell(args, entry, handle, ended)
+
+
+def _tell(
+    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue], ended: Ended
+) -> int:
+    if ended.failure is not None:
+        if args.json:
+            facts = {**_ids(handle), "error": ended.failure.as_json()}
+            sys.stdout.write(json.dumps(facts, ensure_ascii=False, default=str) + "\n")
+        else:
+            say_error(f"{entry.id} failed: {ended.failure.render()}")
+        return FAILED
+    text = json_of(ended.result)
+    sys.stdout.write((f"{json.dumps(_ids(handle))[:-1]}, \"result\": {text}}}" if args.json else for_reading(text)) + "\n")
+    return OK
+
+
+def _ids(handle: WorkflowHandle[object, RawValue]) -> dict[str, str | None]:
+    return {"workflow_id": handle.id, "run_id": handle.result_run_id}
