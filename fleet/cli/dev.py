@@ -28,9 +28,9 @@ then served; code that does not load leaves the old code running. Ctrl-C ends ev
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_app_argument(parser)
-    parser.add_argument("--port", type=_port, metavar="PORT", help="port of the Temporal frontend (default: a free one)")
+    parser.add_argument("--port", type=_port, metavar="PORT", help="port of the Temporal server (default: a free one)")
     parser.add_argument("--ui-port", type=_port, metavar="PORT", help="port of the web UI (default: a free one)")
-    parser.add_argument("--data", metavar="FILE", help="where the server keeps its data (default: below ~/.local/state)")
+    parser.add_argument("--data", metavar="FILE", help="file for the server's data (default: below ~/.local/state)")
     parser.add_argument("--ephemeral", action="store_true", help="keep the server's data in memory only")
     parser.add_argument("--no-reload", action="store_true", help="do not watch the application's files")
 
@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     inspection = inspect_app(root)
     write_problems(inspection.problems, root, stderr())
     if inspection.app is None or not inspection.runnable:
-        raise CommandError(f"the application {args.app} does not load: {count(len(inspection.errors), 'error')}", CONFIGURATION)
+        errors = count(len(inspection.errors), "error")
+        raise CommandError(f"the application {args.app} does not load: {errors}", CONFIGURATION)
     data = None if args.ephemeral else Path(args.data) if args.data else default_data_file(root)
     show_logs()
     return run_async(_dev(inspection.app, args, data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import NoReturn
@@ -48,9 +49,7 @@ def leave(code: int) -> NoReturn:
     done; who judges a command by its exit code must not see that.
     """
     for stream in (sys.stdout, sys.stderr):
-        try:
+        # The reader of the pipe may have gone; its own exit code tells.
+        with contextlib.suppress(OSError, ValueError):
             stream.flush()
-        except (OSError, ValueError):
-            # The reader of the pipe has gone; its own exit code tells.
-            pass
     os._exit(code)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 from .exit import INTERRUPTED, TERMINATED, leave
 from .output import on_terminal, say
+
+_SAME_REQUEST = 0.5
+"""Seconds within which a second signal is the first one again: `timeout` and `make` pass on what the terminal sent."""
 
 
 def run_async(work: Coroutine[Any, Any, int]) -> int:
@@ -20,12 +24,15 @@ def run_async(work: Coroutine[Any, Any, int]) -> int:
     asyncio.set_event_loop(loop)
     task = loop.create_task(work)
     code = 0
+    asked = 0.0
 
     def stop(signum: int, exit_code: int) -> None:
-        nonlocal code
+        nonlocal code, asked
         if code:
-            leave(exit_code)
-        code = exit_code
+            if time.monotonic() - asked > _SAME_REQUEST:
+                leave(code)
+            return
+        code, asked = exit_code, time.monotonic()
         if signum == signal.SIGINT and on_terminal():
             say("\nstopping ... (Ctrl-C again: at once)", "dim")
         task.cancel()

@@ -34,7 +34,7 @@ an application is a directory with YAML entries and Lua files. Start here:
 {EXIT_CODES}
 
 environment:
-  TEMPORAL_ADDRESS    host:port of the Temporal server for run, replay and test
+  TEMPORAL_ADDRESS    host:port of the Temporal server for run and replay
   TEMPORAL_NAMESPACE  its namespace
   NO_COLOR            no colours
   FLEET_DEBUG=1       show Python tracebacks of errors"""

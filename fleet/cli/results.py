@@ -19,8 +19,10 @@ def payload_of(text: str) -> Payload:
 
 def json_of(payload: Payload | None) -> str:
     """A result as JSON text on one line. What is no JSON is an object with ``encoding`` and ``base64``."""
-    encoding = payload.metadata.get("encoding", b"").decode("utf-8", "replace") if payload is not None else "binary/null"
-    if payload is None or encoding == "binary/null":
+    if payload is None:
+        return "null"
+    encoding = payload.metadata.get("encoding", b"").decode("utf-8", "replace")
+    if encoding == "binary/null":
         return "null"
     if encoding.startswith("json/"):
         return payload.data.decode("utf-8", "replace")

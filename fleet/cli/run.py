@@ -15,7 +15,7 @@ from temporalio.common import RawValue
 
 from fleet.registry import App, ClientEntry, WorkflowEntry, parse_duration
 from fleet.server import workflow_url
-from fleet.worker.client import ConnectError
+from fleet.worker.connect_error import ConnectError
 from fleet.worker.dev import embedded_server, serve_embedded
 from fleet.worker.follow import Ended, Follower
 from fleet.worker.reach import Reach, find_server
@@ -60,9 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the result; FAILED when the workflow fails or is not done in time."""
     if args.embedded and (args.address or args.namespace or args.detach):
-        raise UsageError("--embedded starts a server for this run alone: it excludes --address, --namespace and --detach")
+        raise UsageError("--embedded brings a server for this run alone: it excludes --address, --namespace, --detach")
     try:
-        timeout = parse_duration(args.timeout) if args.timeout else None
+        patience = parse_duration(args.timeout) if args.timeout else None
     except ValueError:
         raise UsageError(f"--timeout {args.timeout} is not a duration such as 30s or 5m") from None
     texts = json_texts(args.arguments)
@@ -74,11 +74,11 @@ def run(args: argparse.Namespace) -> int:
             "    add meta.temporal.workflow.worker with the id of a temporal.worker", CONFIGURATION,
         )
     show_logs()
-    return run_async(_run(args, app, entry, texts, timeout))
+    return run_async(_run(args, app, entry, texts, patience))
 
 
 async def _run(
-    args: argparse.Namespace, app: App, entry: WorkflowEntry, texts: list[str], timeout: timedelta | None
+    args: argparse.Namespace, app: App, entry: WorkflowEntry, texts: list[str], patience: timedelta | None
 ) -> int:
     client_entry = app.clients[app.workers[entry.worker or ""].client]
     async with _server(args, app, client_entry) as (client, ui_url):
@@ -92,7 +92,7 @@ async def _run(
             say(link, "dim") if link else None
             return OK
         say(f"{entry.id} runs as {handle.id}{f'  {link}' if link else ''}", "dim")
-        return await _wait(args, entry, handle, timeout)
+        return await _wait(args, entry, handle, patience)
 
 
 @asynccontextmanager
@@ -119,12 +119,12 @@ async def connect_or_explain(reach: Reach, entry: ClientEntry) -> Client:
 
 
 async def _wait(
-    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue], timeout: timedelta | None
+    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue], patience: timedelta | None
 ) -> int:
     with RunView(entry.id, handle.id) as view:
         follower = Follower(handle, view.show, give_up_after=_GIVE_UP_AFTER if args.embedded else None)
         try:
-            async with asyncio.timeout(timeout.total_seconds() if timeout is not None else None):
+            async with asyncio.timeout(patience.total_seconds() if patience is not None else None):
                 ended = await follower.ended()
         except TimeoutError:
             say_error(f"{handle.id} has not ended after {args.timeout}; it goes on")
@@ -143,7 +143,9 @@ def _tell(
             say_error(f"{entry.id} failed: {ended.failure.render()}")
         return FAILED
     text = json_of(ended.result)
-    sys.stdout.write((f"{json.dumps(_ids(handle))[:-1]}, \"result\": {text}}}" if args.json else for_reading(text)) + "\n")
+    # Put together as text: the result's digits stay as they are.
+    whole = f'{json.dumps(_ids(handle))[:-1]}, "result": {text}}}'
+    sys.stdout.write((whole if args.json else for_reading(text)) + "\n")
     return OK
 
 

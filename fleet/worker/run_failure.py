@@ -83,7 +83,8 @@ def lua_failure(error: LuaError) -> RunFailure:
     def text(value: str | bytes | None) -> str:
         return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value or ""
 
-    return RunFailure(text(error.kind) or "UNKNOWN", text(error.message), error.retryable, error.details, text(error.stack))
+    kind = text(error.kind) or "UNKNOWN"
+    return RunFailure(kind, text(error.message), error.retryable, error.details, text(error.stack))
 
 
 def _restored(error: ApplicationError, stack: str) -> RunFailure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ _PLAIN = {
     "cron_schedule": "cron_schedule", "memo": "memo", "static_summary": "static_summary", "summary": "static_summary",
     "static_details": "static_details", "details": "static_details", "enable_eager_start": "request_eager_start",
 }
-_KEYS = {
+_KEYS: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
     "Text": SearchAttributeKey.for_text, "Keyword": SearchAttributeKey.for_keyword, "Int": SearchAttributeKey.for_int,
     "Double": SearchAttributeKey.for_float, "Bool": SearchAttributeKey.for_bool,
     "Datetime": SearchAttributeKey.for_datetime, "KeywordList": SearchAttributeKey.for_keyword_list,
@@ -129,7 +129,8 @@ def _retry_policy(given: Mapping[str, Any]) -> RetryPolicy:
 
 
 def _attribute(name: str, value: Any, declared: str | None) -> SearchAttributePair[Any]:
-    return SearchAttributePair(_KEYS[declared or _guess(value)](name), value)
+    key: SearchAttributeKey[Any] = _KEYS[declared or _guess(value)](name)
+    return SearchAttributePair(key, value)
 
 
 def _guess(value: Any) -> str:
