@@ -10,7 +10,15 @@ include "scheduler.pyx"     # tasks, run queue, parking and waking
 include "channel.pyx"       # channels and select
 include "coroutines.pyx"    # coroutine.* over the scheduler
 include "naming.pyx"        # tostring without addresses, names of built-in functions
-include "order.pyx"         # the order of keys: pairs, next, sorted keys
+include "order.pyx"         # the order of keys: snapshots, sorted keys
+include "traversal.pyx"     # pairs and next in that order
+include "text.pyx"          # text that grows while Lua code may run
+include "matcher.pyx"       # matching a Lua pattern
+include "patterns.pyx"      # string.find, match, gmatch, gsub
+include "strings.pyx"       # the rest of string.*
+include "tables.pyx"        # table.*
+include "base.pyx"          # setmetatable, load, randomseed, traceback ...
+include "absent.pyx"        # explanations in place of what the sandbox does not have
 include "libraries.pyx"     # the standard libraries: our own where the stock ones are not safe
 include "numbers.pyx"       # numbers to decimal text and back
 include "json_read.pyx"     # JSON text to Lua values

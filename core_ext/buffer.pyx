@@ -2,7 +2,7 @@
 # so that code between two Lua calls needs no clean-up path.
 
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy, memmove, memcmp, memset, strcmp, strlen
+from libc.string cimport memcpy, memmove, memcmp, memset, strchr, strcmp, strlen, strstr
 
 cdef bint buffer_reserve(Buffer *b, size_t extra) noexcept nogil:
     cdef size_t need = b.length + extra

@@ -4,9 +4,6 @@
 # A traversal works on a snapshot: a userdata with the sorted keys, so that fields may be changed or removed on the way.
 # A table whose keys are exactly 1..n (the usual array) needs no keys in its snapshot, only n.
 
-cdef char SNAPSHOTS_KEY         # registry[&SNAPSHOTS_KEY][t] = the snapshot that next(t, k) walks; weak keys
-cdef char FIRST_KEY             # registry[&FIRST_KEY][t] = the key that next(t) gave last; weak keys
-
 cdef enum KeyRank:
     RANK_INTEGER = 0
     RANK_FLOAT = 1
@@ -19,7 +16,6 @@ cdef enum KeyRank:
 
 cdef enum:
     INSERTION_SORT = 12         # runs up to this length are sorted by insertion
-    RESTART = -1                # Snapshot.position: next(t) was asked since, so the traversal may begin anew
     COUNT_PER_STEP = 4          # keys counted in the time of one VM instruction
 
 cdef uint64_t SIGN = 1ULL << 63
@@ -48,13 +44,20 @@ cdef inline Key *keys_of(Snapshot *s) noexcept nogil:
 
 # ---- comparing
 
+cdef inline uint64_t float_order(lua_Number number) noexcept nogil:
+    """The bits of a float (no NaN) so that they compare as the floats do; both zeros are one."""
+    cdef uint64_t bits
+    if number == 0:
+        return SIGN
+    memcpy(&bits, &number, 8)
+    return ~bits if bits & SIGN else bits | SIGN
+
+
 cdef void read_key(lua_State *L, int index, Key *key) noexcept nogil:
     """Bring the key at `index` (not nil, not NaN) into comparable form. Never raises."""
     cdef int kind = lua_type(L, index)
     cdef int integral = 0
     cdef lua_Integer integer
-    cdef lua_Number number
-    cdef uint64_t bits
     cdef size_t size = 0
     cdef uint32_t i
     key.text = NULL
@@ -65,10 +68,8 @@ cdef void read_key(lua_State *L, int index, Key *key) noexcept nogil:
             key.rank = RANK_INTEGER
             key.order = <uint64_t>integer ^ SIGN
             return
-        number = lua_tonumber(L, index)
-        memcpy(&bits, &number, 8)
         key.rank = RANK_FLOAT
-        key.order = ~bits if bits & SIGN else bits | SIGN
+        key.order = float_order(lua_tonumber(L, index))
     elif kind == LUA_TSTRING:
         key.rank = RANK_STRING
         key.text = lua_tolstring(L, index, &size)
@@ -291,155 +292,4 @@ cdef lua_Integer push_sorted_keys(lua_State *L, int index) noexcept nogil:
         lua_rawseti(L, -2, i)
     lua_insert(L, -3)
     lua_pop(L, 2)
-    return count
-
-
-# ---- pairs
-
-cdef int pairs_step(lua_State *L) noexcept nogil:
-    """The iterator of pairs. Upvalues: snapshot, table, the snapshot's keys."""
-    cdef Snapshot *s = <Snapshot *>lua_touserdata(L, lua_upvalueindex(1))
-    lua_settop(L, 2)
-    if not lua_rawequal(L, 1, lua_upvalueindex(2)) or not is_key(L, 2, lua_upvalueindex(3), s, s.position):
-        return ordered_next(L)      # called by hand with another key: any key will do, as with the stock iterator
-    return give_next(L, 1, lua_upvalueindex(3), s)
-
-
-cdef int pairs_continued(lua_State *L, int status, lua_KContext context) noexcept nogil:
-    return 4
-
-
-cdef int ordered_pairs(lua_State *L) noexcept nogil:
-    """pairs(t) -> iterator, t, nil. In the order of decision 6; __pairs is honoured."""
-    luaL_checkany(L, 1)
-    if luaL_getmetafield(L, 1, b"__pairs") != LUA_TNIL:
-        lua_pushvalue(L, 1)
-        lua_callk(L, 1, 4, 0, pairs_continued)
-        return 4
-    luaL_checktype(L, 1, LUA_TTABLE)
-    push_snapshot(L, 1)
-    lua_pushvalue(L, 1)
-    lua_getiuservalue(L, -2, 1)
-    lua_pushcclosure(L, pairs_step, 3)
-    lua_pushvalue(L, 1)
-    lua_pushnil(L)
-    return 3
-
-
-# ---- next: without an iterator of its own, so what it needs to remember is kept by table, for as long as the table lives
-
-cdef void new_weak_table(lua_State *L, const void *key) noexcept nogil:
-    """registry[key] = a table with weak keys. Before hide_weakness() only."""
-    lua_newtable(L)
-    lua_createtable(L, 0, 1)
-    lua_pushstring(L, b"k")
-    lua_setfield(L, -2, b"__mode")
-    lua_setmetatable(L, -2)
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key)
-
-
-cdef void open_order(lua_State *L) noexcept nogil:
-    new_weak_table(L, &SNAPSHOTS_KEY)
-    new_weak_table(L, &FIRST_KEY)
-
-
-cdef void push_kept(lua_State *L, const void *key) noexcept nogil:
-    """Push what is kept under `key` for the table at 1."""
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key)
-    lua_pushvalue(L, 1)
-    lua_rawget(L, -2)
-    lua_remove(L, -2)
-
-
-cdef void keep(lua_State *L, const void *key) noexcept nogil:
-    """Keep the value on top, popping it, under `key` for the table at 1."""
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key)
-    lua_insert(L, -2)
-    lua_pushvalue(L, 1)
-    lua_insert(L, -2)
-    lua_rawset(L, -3)
-    lua_pop(L, 1)
-
-
-cdef int next_first(lua_State *L) noexcept nogil:
-    """The first key of the table at 1 and its value. One look if it is empty, one pass without sorting if not."""
-    cdef Key key, best
-    cdef uint64_t count = 0
-    cdef Snapshot *s
-    lua_settop(L, 1)
-    lua_pushnil(L)
-    lua_pushnil(L)
-    # stack: table, best key, key
-    while lua_next(L, 1):
-        lua_pop(L, 1)
-        count += 1
-        read_key(L, -1, &key)
-        if count == 1 or compare_keys(&key, &best) < 0:
-            best = key
-            lua_copy(L, 3, 2)
-    if count == 0:
-        lua_pushnil(L)
-        return 1
-    charge(L, 1 + count // COUNT_PER_STEP)
-    lua_pushvalue(L, 2)
-    keep(L, &FIRST_KEY)
-    push_kept(L, &SNAPSHOTS_KEY)
-    s = <Snapshot *>lua_touserdata(L, -1)
-    if s != NULL:
-        s.position = RESTART
-    lua_settop(L, 2)
-    lua_pushvalue(L, 2)
-    lua_rawget(L, 1)
-    return 2
-
-
-cdef int next_after(lua_State *L) noexcept nogil:
-    """Continue after the key at 2, which is in the table or was given for it before. Stack: table, key, snapshot | nil."""
-    cdef Snapshot *s = <Snapshot *>lua_touserdata(L, 3)
-    cdef Key key
-    cdef lua_Integer at = 0
-    cdef bint found = False, first
-    read_key(L, 2, &key)
-    push_kept(L, &FIRST_KEY)
-    first = lua_rawequal(L, -1, 2)
-    lua_settop(L, 3)
-    if s != NULL:
-        at = find_key(s, &key, &found)
-    if s == NULL or not found or (s.position == RESTART and first):
-        lua_pushvalue(L, 2)
-        if not (found or first or lua_rawget(L, 1) != LUA_TNIL):
-            return luaL_error(L, b"invalid key to 'next'")
-        lua_settop(L, 2)
-        s = push_snapshot(L, 1)
-        lua_pushvalue(L, 3)
-        keep(L, &SNAPSHOTS_KEY)
-        at = find_key(s, &key, &found)
-    s.position = at
-    lua_getiuservalue(L, 3, 1)
-    return give_next(L, 1, 4, s)
-
-
-cdef int ordered_next(lua_State *L) noexcept nogil:
-    """next(t[, key]) -> key, value | nil. In the order of decision 6."""
-    cdef Snapshot *s
-    cdef int count
-    luaL_checktype(L, 1, LUA_TTABLE)
-    lua_settop(L, 2)
-    if lua_isnil(L, 2):
-        return next_first(L)
-    push_kept(L, &SNAPSHOTS_KEY)
-    s = <Snapshot *>lua_touserdata(L, 3)
-    if s != NULL:
-        lua_getiuservalue(L, 3, 1)
-    if s != NULL and s.position > 0 and is_key(L, 2, 4, s, s.position):
-        count = give_next(L, 1, 4, s)
-    else:
-        lua_settop(L, 3)
-        count = next_after(L)
-    if count == 1:
-        # The end: nothing needs to be remembered any more.
-        lua_pushnil(L)
-        keep(L, &SNAPSHOTS_KEY)
-        lua_pushnil(L)
-        keep(L, &FIRST_KEY)
     return count

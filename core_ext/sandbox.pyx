@@ -10,10 +10,10 @@ cdef const char *STOCK = (
     b"math.abs math.acos math.asin math.atan math.ceil math.cos math.deg math.exp math.floor math.fmod "
     b"math.frexp math.huge math.ldexp math.log math.max math.maxinteger math.min math.mininteger math.modf "
     b"math.pi math.rad math.random math.sin math.sqrt math.tan math.tointeger math.type math.ult "
-    b"string.byte string.char string.len string.lower string.pack string.packsize string.reverse string.sub "
-    b"string.unpack string.upper "
+    b"string.byte string.char string.len string.pack string.packsize "
+    b"string.unpack "
     b"table.pack "
-    b"utf8.char utf8.charpattern utf8.codepoint utf8.codes utf8.len utf8.offset "
+    b"utf8.char utf8.charpattern utf8.codepoint utf8.codes "
 )
 
 
