@@ -13,6 +13,8 @@ local module = loader.module
 local errors, internal = module("errors")
 base.errors = errors
 base.os = module("os")
+base.print = module("print")
+base.payload = module("payload")
 
 local call = { number = 0, waiting = {}, outbox = {}, context = {} }
 
