@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -102,7 +103,7 @@ class Bench:
 
     def workflow(self, text: str, name: str = "wf", **options: Any) -> None:
         """Add a workflow.lua entry; a text without `return` of a table is the body of main(...)."""
-        if "return {" not in text.replace("return { main", "return {"):
+        if not re.search(r"return \{ ?main", text):
             text = f"local function main(...)\n{text}\nend\nreturn {{ main = main }}\n"
         self.lua("workflow.lua", name, text, **options)
 
