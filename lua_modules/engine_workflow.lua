@@ -25,11 +25,15 @@ local run = {
 }
 host.run = run
 
-local function emit(variant, body)
+-- While a replay is being explained, Python is told where each command comes from.
+local function issue(command)
     local commands = run.commands
     commands.n = commands.n + 1
-    commands[commands.n] = { [variant] = body }
+    commands[commands.n] = command
+    if run.explained then core.host("issued", commands.n, base.debug.traceback("", 2)) end
 end
+
+local function emit(variant, body) issue({ [variant] = body }) end
 host.emit = emit
 
 local function next_sequence()
@@ -108,21 +112,19 @@ local function activity_command(op)
         cancellation_type = o.wait_for_cancellation and 1 or 0,
     }
     local metadata = o.summary and { summary = core.payload(o.summary) } or nil
-    local commands = run.commands
-    commands.n = commands.n + 1
     if op.is_local then
         body.attempt = op.attempt
         body.original_schedule_time = op.original_schedule_time
         body.include_arguments_in_marker = true
         body.local_retry_threshold = 60 * 1000000000
-        commands[commands.n] = { schedule_local_activity = body, user_metadata = metadata }
+        issue({ schedule_local_activity = body, user_metadata = metadata })
     else
         body.task_queue = o.task_queue or run.info.task_queue
         body.heartbeat_timeout = o.heartbeat_timeout
         body.do_not_eagerly_execute = o.disable_eager_execution
         body.versioning_intent = o.versioning_intent
         body.priority = o.priority
-        commands[commands.n] = { schedule_activity = body, user_metadata = metadata }
+        issue({ schedule_activity = body, user_metadata = metadata })
     end
 end
 
@@ -216,6 +218,7 @@ local jobs = {}
 function jobs.initialize_workflow(job)
     core.seed(job.randomness_seed or 0)
     local manifest_info = core.host("run_info")
+    run.explained = manifest_info.explained
     run.info = {
         workflow_id = job.workflow_id,
         run_id = run.run_id,

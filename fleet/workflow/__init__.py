@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from .runner import LuaWorkflowRunner, workflow_class
+from .runner import LuaWorkflow, LuaWorkflowInstance, LuaWorkflowRunner, workflow_class
 from .scripts import Limits, Origin, WorkflowScripts
 
-__all__ = ["Limits", "LuaWorkflowRunner", "Origin", "WorkflowScripts", "workflow_class"]
+__all__ = [
+    "Limits",
+    "LuaWorkflow",
+    "LuaWorkflowInstance",
+    "LuaWorkflowRunner",
+    "Origin",
+    "WorkflowScripts",
+    "workflow_class",
+]

@@ -22,7 +22,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from fleet import _core
 from fleet.registry import WorkflowEntry
 
-from .scripts import Origin, WorkflowScripts
+from .scripts import Issued, Origin, WorkflowScripts
 
 logger = logging.getLogger("fleet.workflow")
 
@@ -82,11 +82,14 @@ class LuaWorkflowRunner(WorkflowRunner):
 class LuaWorkflowInstance(WorkflowInstance):
     """One run: activation bytes in, completion bytes out."""
 
-    def __init__(self, scripts: WorkflowScripts, entry_id: str, info: temporalio.workflow.Info, origin: Origin) -> None:
+    def __init__(
+        self, scripts: WorkflowScripts, entry_id: str, info: temporalio.workflow.Info, origin: Origin,
+        issued: Issued | None = None,
+    ) -> None:
         self._info = info
         self._entry_id = entry_id
         self._seconds = scripts.limits.seconds
-        self._state = scripts.start(entry_id, info, origin)
+        self._state = scripts.start(entry_id, info, origin, issued)
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""

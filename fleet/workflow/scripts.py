@@ -18,6 +18,9 @@ from .schema import ACTIVATION, COMPLETION, SCHEMA
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
+Issued = Callable[[int, str], None]
+"""Told of each command: its number in the activation (from 1), and the Lua stack where it was issued."""
+
 script_logger = logging.getLogger("fleet.script")
 
 
@@ -54,10 +57,12 @@ class WorkflowScripts:
         self.pool = _core.Pool(self._prepare, pool_size)
         self._activities = self._activity_table()
 
-    def start(self, entry_id: str, info: temporalio.workflow.Info, origin: Origin) -> _core.LuaState:
-        """A state for one run. Raises ScriptProblem when a file does not compile."""
+    def start(
+        self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None = None
+    ) -> _core.LuaState:
+        """A state for one run. `issued` is told of each command. Raises ScriptProblem when a file does not compile."""
         state = self.pool.take(self.programs.get(entry_id))
-        state.host = self._host(entry_id, info, origin)
+        state.host = self._host(entry_id, info, origin, issued)
         self.pool.refill()
         return state
 
@@ -87,7 +92,9 @@ class WorkflowScripts:
                 }
         return table
 
-    def _host(self, entry_id: str, info: temporalio.workflow.Info, origin: Origin) -> Callable[..., Any]:
+    def _host(
+        self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None
+    ) -> Callable[..., Any]:
         context = {"workflow_id": info.workflow_id, "run_id": info.run_id, "entry": entry_id}
 
         def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
@@ -97,6 +104,11 @@ class WorkflowScripts:
             **HOST,
             "log": log,
             "activity": self._activities.get,
-            "run_info": lambda: {"task_queue": origin.task_queue, "namespace": origin.namespace, "entry": entry_id},
+            "run_info": lambda: {
+                "task_queue": origin.task_queue, "namespace": origin.namespace, "entry": entry_id,
+                "explained": issued is not None,
+            },
         }
+        if issued is not None:
+            functions["issued"] = issued
         return lambda name, *args: functions[name](*args)
