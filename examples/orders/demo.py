@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 ORDER = {
     "id": "1001", "total": 25, "customer_id": "c-7", "shipping_address": "1 Main Street", "wait": "8s",
 }
-say = Console(highlight=False).print
+console = Console(highlight=False, soft_wrap=True)
+say = console.print
 
 
 def start_worker(address: str, ledger: Path) -> subprocess.Popen[str]:
@@ -39,6 +40,13 @@ def kill(worker: subprocess.Popen[str]) -> None:
     """kill -9, and reap."""
     worker.send_signal(signal.SIGKILL)
     worker.wait()
+
+
+def entries(ledger: Path) -> list[dict[str, str]]:
+    """What the activities wrote: a JSON list in a variable of a dotenv file."""
+    text = ledger.read_text().strip().removeprefix("LEDGER=")
+    recorded: list[dict[str, str]] = json.loads(json.loads(text))
+    return recorded
 
 
 async def charged(client: Client, workflow_id: str) -> None:
@@ -70,8 +78,9 @@ async def main() -> int:
         finally:
             kill(worker)
         say(f"[bold green]order[/]    {json.dumps(result)}")
-        say("[bold]ledger[/]   every step once:")
-        say(ledger.read_text().strip())
+        say("[bold]ledger[/]   on disk, every step once:")
+        for entry in entries(ledger):
+            say(f"           {entry['key']:<12} {entry['action']}")
         say(f"[bold]history[/]  {server.workflow_url(workflow_id, handle.result_run_id or '')}")
         say("         (the page is there while a server runs on this data: fleet dev examples/orders)")
         return 0 if status == WorkflowExecutionStatus.COMPLETED and result["status"] == "completed" else 1

@@ -1,0 +1,1 @@
+return { main = function(p) return {id = "pay-" .. p.amount} end }

@@ -1,0 +1,1 @@
+return { main = function() return nil, errors.new{kind = "CONFLICT", retryable = false, message = "declined"} end }

@@ -1,0 +1,1 @@
+return { main = function(items) return {id = "res-" .. #items} end }
