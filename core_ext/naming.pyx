@@ -121,3 +121,23 @@ cdef int safe_tostring(lua_State *L) noexcept nogil:
     luaL_checkany(L, 1)
     push_text(L, 1, NULL)
     return 1
+
+
+cdef void open_names(lua_State *L, int base) noexcept nogil:
+    """Let error messages and tracebacks find the names of functions: Lua looks for them in the tables of registry._LOADED,
+    where the stock libraries were."""
+    lua_newtable(L)
+    lua_pushnil(L)
+    while lua_next(L, base):
+        # stack: names, key, value
+        if lua_istable(L, -1):
+            lua_pushvalue(L, -2)
+            lua_insert(L, -2)
+            lua_rawset(L, -4)
+        else:
+            lua_pop(L, 1)
+    lua_pushnil(L)
+    lua_setfield(L, -2, b"core")
+    lua_pushvalue(L, base)
+    lua_setfield(L, -2, b"_G")
+    lua_setfield(L, LUA_REGISTRYINDEX, b"_LOADED")

@@ -196,8 +196,7 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     lua_settop(L, base)
 
     # The stock libraries go: from here on their globals and package.loaded are unreachable.
-    lua_pushnil(L)
-    lua_setfield(L, LUA_REGISTRYINDEX, b"_LOADED")
+    open_names(L, base)
     lua_pushvalue(L, base)
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS)
     lua_getfield(L, base, b"core")
