@@ -7,6 +7,7 @@ local civil = load("time_civil")
 
 local SECOND = 1000000000
 local DAY = 86400
+local LATEST = 67767976233446399 -- as far as C's os.date goes, whose years are 32-bit integers
 
 local os, clock = {}, {}
 
@@ -186,7 +187,7 @@ function os.date(format, seconds)
         error("bad argument #1 to 'date' (string expected, got " .. type(format) .. ")", 2)
     end
     local unix = seconds == nil and now() or integer(seconds, 2, "date")
-    if unix > civil.LIMIT or unix < -civil.LIMIT then
+    if unix > LATEST or unix < -LATEST then
         error("date result cannot be represented in this installation", 2)
     end
     local c

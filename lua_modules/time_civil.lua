@@ -46,15 +46,12 @@ function civil.days_in(year, month)
     return days(year, month + 1, 1) - days(year, month, 1)
 end
 
--- Beyond this many seconds from 1970 (285 thousand million years) sums could leave 64 bits.
-civil.LIMIT = 9000000000000000000
-
 --- civil.seconds(year, month, day, hour, minute, second) -> seconds since 1970 | nil if out of range
 -- Integers of any size: what overflows goes to the next unit (month 13 is January of the next year).
 function civil.seconds(year, month, day, hour, minute, second)
     -- Floats do not wrap around: they tell whether the integers would have.
     local rough = (year * 365.2425 + month * 30.44 + day) * 86400.0 + hour * 3600.0 + minute * 60.0 + second
-    if rough > 8.9e18 or rough < -8.9e18 then return nil end
+    if rough > 9.1e18 or rough < -9.1e18 then return nil end
     month = month - 1
     return (days(year + month // 12, month % 12 + 1, 1) + day - 1) * 86400 + hour * 3600 + minute * 60 + second
 end

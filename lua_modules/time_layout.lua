@@ -124,7 +124,7 @@ end
 function layout.format(f, text)
     local offset, abbreviation = moment.offset(f)
     local c = { offset = offset, abbreviation = abbreviation, nanos = f.n }
-    c.days, c.second = moment.wall(f)
+    c.days, c.second = (f.s + offset) // 86400, (f.s + offset) % 86400
     c.year, c.month, c.day = civil.date(c.days)
     local parts = {}
     local position = 1

@@ -289,7 +289,7 @@ function parse.parse(layout, text, location)
     end
     local place
     if location == nil then
-        place = zones.here()
+        place = moment.here()
     else
         local f = zones.fields(location)
         if not f then error("bad argument #3 to 'parse' (location expected, got " .. type(location) .. ")", 2) end

@@ -57,7 +57,7 @@ class ZoneRules:
     def kinds(self) -> Iterator[Span]:
         """Each kind of time that the zone has known, the oldest first; start and end mean nothing."""
         seen = set()
-        future = (self._rule.standard, self._rule.daylight or self._rule.standard) if self._rule else ()
+        future = (self._rule.standard, self._rule.daylight) if self._rule else ()
         for span in (*self._spans, *future):
             kind = (span.offset, span.abbreviation)
             if kind not in seen:
