@@ -48,7 +48,8 @@ def zone_span(name: str, unix: int) -> dict[str, Any]:
 def zone_abbreviated(name: str, abbreviation: str, wall: int) -> int | None:
     """The offset that the zone means by an abbreviation when its clock shows ``wall``.
 
-    ``wall`` counts seconds since 1970 as if the clock were in UTC. Abbreviations change their meaning: the one in use at that time wins, otherwise the latest. None if never used.
+    ``wall`` counts seconds since 1970 as if the clock were in UTC. Abbreviations change their meaning: the one in use
+    at that time wins, otherwise the latest. None if never used.
     """
     rules = _rules(name)
     offsets = [span.offset for span in rules.kinds() if span.abbreviation == abbreviation]
