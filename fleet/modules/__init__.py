@@ -20,14 +20,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from . import basics, crypto, digests, environment, json_schema, logger, tokens, zones
+from . import basics, crypto, digests, environment, http_client, json_schema, logger, tokens, zones
 from .caller import Caller, RequestFailed
 
 HostFunction = Callable[..., Any]
 CallFunction = Callable[..., Any]
 RequestHandler = Callable[..., Awaitable[Any]]
 
-_MODULES: tuple[Any, ...] = (basics, crypto, digests, environment, json_schema, logger, tokens, zones)
+_MODULES: tuple[Any, ...] = (
+    basics, crypto, digests, environment, http_client, json_schema, logger, tokens, zones,
+)
 
 
 def _collect(table: str) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class Bench:
         functions = await self._stack.enter_async_context(
             Functions.open(write_app(self._root, sources), cleanup_seconds=cleanup_seconds))
         worker = Worker(
-            self.client, task_queue=self.queue, workflows=[CallActivity], activities=definitions(functions, "app:worker"),
+            self.client, task_queue=self.queue, workflows=[CallActivity],
+            activities=definitions(functions, "app:worker"),
             interceptors=[SendContext(), ContextInterceptor()], workflow_runner=UnsandboxedWorkflowRunner(),
             graceful_shutdown_timeout=timedelta(seconds=grace),
         )
@@ -169,14 +170,19 @@ def record(failure: Failure) -> dict[str, Any]:
 
 
 async def test_arguments_and_result_are_lua_values(bench: Bench) -> None:
-    await bench.serve({"echo": "return {n = select('#', ...), first = (...), sum = select(2, ...) + 1, third = select(3, ...)}"})
+    await bench.serve({"echo": """
+        return {n = select('#', ...), first = (...), sum = select(2, ...) + 1, third = select(3, ...)}
+    """})
     result = await bench.call("echo", {"a": [1, 2.5, None, "x"]}, 9007199254740993, None)
     assert result == {"n": 3, "first": {"a": [1, 2.5, None, "x"]}, "sum": 9007199254740994}
 
 
 async def test_named_definitions_serve_the_same(bench: Bench) -> None:
     await bench.serve(
-        {"echo": "return {n = select('#', ...), first = (...), second = select(2, ...)}", "none": "return select('#', ...)"},
+        {
+            "echo": "return {n = select('#', ...), first = (...), second = select(2, ...)}",
+            "none": "return select('#', ...)",
+        },
         definitions=named_activity_definitions,
     )
     assert await bench.call("echo", {"a": [1, 2.5, None]}, 2**53 + 1) == {

@@ -31,15 +31,16 @@ def rsa_key() -> tuple[str, str]:
 @pytest.mark.parametrize("name", ["md5", "sha1", "sha256", "sha512"])
 @pytest.mark.parametrize("data", ["", "text", "\x00\x7f", "é" * 1000])
 async def test_digests(run_lua: Any, name: str, data: str) -> None:
-    got = await run_lua(f"local d = ... return {{hash.{name}(d), #hash.{name}(d, true), hash.hmac_{name}(d, 'key')}}", data)
+    got = await run_lua(
+        f"local d = ... return {{hash.{name}(d), #hash.{name}(d, true), hash.hmac_{name}(d, 'key')}}", data)
     digest = hashlib.new(name, data.encode())
     assert got == [digest.hexdigest(), digest.digest_size, hmac.new(b"key", data.encode(), name).hexdigest()]
 
 
 async def test_fnv_is_fnv_1(run_lua: Any) -> None:
     # The published test vectors of FNV-1 for "foobar".
-    assert await run_lua("return {hash.fnv32('foobar'), string.format('%x', hash.fnv64('foobar')), hash.fnv32('')}") == [
-        0x31F0B262, "340d8765a4dda9c2", 0x811C9DC5]
+    got = await run_lua("return {hash.fnv32('foobar'), string.format('%x', hash.fnv64('foobar')), hash.fnv32('')}")
+    assert got == [0x31F0B262, "340d8765a4dda9c2", 0x811C9DC5]
 
 
 async def test_hash_of_what_is_no_string(run_lua: Any) -> None:
@@ -110,7 +111,8 @@ async def test_encryption_round_trip_and_tampering(run_lua: Any) -> None:
             local key = crypto.random.bytes(size)
             local sealed = crypto.encrypt[name]('the secret', key, 'context')
             local _, other_aad = crypto.decrypt[name](sealed, key, 'another')
-            local _, changed = crypto.decrypt[name](sealed:sub(1, -2) .. string.char((sealed:byte(-1) + 1) % 256), key, 'context')
+            local last = string.char((sealed:byte(-1) + 1) % 256)
+            local _, changed = crypto.decrypt[name](sealed:sub(1, -2) .. last, key, 'context')
             out[name] = {crypto.decrypt[name](sealed, key, 'context'), #sealed, other_aad:kind(), changed:kind(),
                 sealed ~= crypto.encrypt[name]('the secret', key, 'context')}
         end
@@ -121,13 +123,17 @@ async def test_encryption_round_trip_and_tampering(run_lua: Any) -> None:
 
 async def test_pbkdf2(run_lua: Any) -> None:
     for digest, length in (("sha256", 32), ("sha512", 100)):
-        got = await run_lua("local d, n = ... return base64.encode(crypto.pbkdf2('pässword', 'salt', 1000, n, d))", digest, length)
+        got = await run_lua(
+            "local d, n = ... return base64.encode(crypto.pbkdf2('pässword', 'salt', 1000, n, d))", digest, length)
         assert base64.b64decode(got) == hashlib.pbkdf2_hmac(digest, "pässword".encode(), b"salt", 1000, length)
 
 
 async def test_constant_time_compare(run_lua: Any) -> None:
-    assert await run_lua("local c = crypto.constant_time_compare return {c('a', 'a'), c('a', 'b'), c('a', 'ab'), c('', '')}") == [
-        True, False, False, True]
+    got = await run_lua("""
+        local same = crypto.constant_time_compare
+        return {same('a', 'a'), same('a', 'b'), same('a', 'ab'), same('', '')}
+    """)
+    assert got == [True, False, False, True]
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
@@ -146,7 +152,8 @@ async def test_rsa_tokens(run_lua: Any, rsa_key: tuple[str, str]) -> None:
     private, public = rsa_key
     token = await run_lua("local key = ... return crypto.jwt.encode({exp = 99999999999}, key, 'RS256')", private)
     assert jwt.decode(token, public, algorithms=["RS256"]) == {"exp": 99999999999}
-    assert await run_lua("local t, k = ... return crypto.jwt.verify(t, k, 'RS256')", token, public) == {"exp": 99999999999}
+    got = await run_lua("local t, k = ... return crypto.jwt.verify(t, k, 'RS256')", token, public)
+    assert got == {"exp": 99999999999}
     confused = await run_lua(ERRORS + "local k = ... return kind(crypto.jwt.encode({exp = 1}, k, 'HS256'))", public)
     assert confused[1] == "INVALID" and "does not fit HS256" in confused[2]
 
