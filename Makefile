@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml setup.py $(CORE_SOURCES)
 	  { echo "lua-fleet needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "This Python cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv python3-dev gcc"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 demo: setup ## an order survives kill -9 of its worker
@@ -33,7 +33,7 @@ test: setup ## every test but the slow soaks
 lint: setup ## ruff and cython-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check fleet tests benchmarks examples setup.py
-	$(BIN)/cython-lint core_ext
+	PATH="$(BIN):$$PATH" cython-lint core_ext
 
 types: setup ## mypy, strict
 	$(BIN)/mypy

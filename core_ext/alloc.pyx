@@ -1,8 +1,9 @@
 # The allocator of every Lua state: counts bytes, holds the limit, and gives each object a creation serial.
 #
-# Each block has a header (16 bytes, for Lua aligns userdata so) with the serial of the object in it (0 for arrays and buffers, which are no
-# objects) and the number under which naming.pyx has shown it (0 if it has not). Lua tells the type of a new object in `old_size` when `block` is NULL. Serials count objects only, so
-# they are the same on every replay, whatever the sizes of arrays were on the way.
+# Each block has a header (16 bytes, for Lua aligns userdata so) with the serial of the object in it (0 for arrays and
+# buffers, which are no objects) and the number under which naming.pyx has shown it (0 if it has not). Lua tells the type
+# of a new object in `old_size` when `block` is NULL. Serials count objects only, so they are the same on every replay,
+# whatever the sizes of arrays were on the way.
 
 cdef enum:
     HEADER = 16

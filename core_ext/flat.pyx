@@ -111,7 +111,7 @@ ctypedef struct Reader:
 
 cdef object flat_get(Reader *r):
     cdef char tag = r.at[0]
-    cdef uint32_t size, i
+    cdef uint32_t size
     cdef const char *start
     r.at += 1
     if tag == b"N":
@@ -138,9 +138,9 @@ cdef object flat_get(Reader *r):
         except UnicodeDecodeError:
             return PyBytes_FromStringAndSize(start, size)
     if tag == b"[":
-        return [flat_get(r) for i in range(size)]
+        return [flat_get(r) for _ in range(size)]
     result = {}
-    for i in range(size):
+    for _ in range(size):
         key = flat_get(r)
         result[key] = flat_get(r)
     return result

@@ -33,7 +33,6 @@ cdef extern from "lua_api.h" nogil:
     const int LUA_MASKCOUNT, LUA_HOOKCOUNT, LUA_OPEQ, LUA_OPLT, LUA_OPLE, LUA_GCCOLLECT
     const int LUA_GLIBK, LUA_COLIBK, LUA_MATHLIBK, LUA_STRLIBK, LUA_TABLIBK, LUA_UTF8LIBK, LUA_DBLIBK
 
-
     # '-': never raise
     lua_State *lua_newstate(lua_Alloc f, void *ud, unsigned int seed)
     void lua_close(lua_State *L)

@@ -194,7 +194,6 @@ cdef void push_message(lua_State *L, ProtoMessage *messages, int index, Wire *w)
     cdef ProtoField *field
     cdef uint64_t tag
     cdef int wire_type
-    cdef lua_Integer count
     luaL_checkstack(L, 8, b"message nested too deeply")
     if message.special == SPECIAL_PAYLOAD:
         payload_push(L, w)

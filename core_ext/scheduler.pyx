@@ -4,7 +4,8 @@
 # upward (coroutine.pyx), so blocking works inside manual coroutines too. Waking pushes the results on the task's
 # own stack and appends it to the run queue; they arrive as the values of its next resume.
 
-cdef char TASKS_KEY             # registry[&TASKS_KEY]: [id] = thread keeps the coroutines of live tasks; [thread] = true bars resume
+# registry[&TASKS_KEY]: [id] = thread keeps the coroutines of live tasks; [thread] = true bars resume by hand
+cdef char TASKS_KEY
 
 
 cdef char INTERRUPT_KEY         # registry[&INTERRUPT_KEY] = a cancellation that nobody has taken yet
@@ -91,8 +92,10 @@ cdef void wake(lua_State *L, StateC *st, Task *task, int nargs, bint raises) noe
 
 cdef int cannot_block(lua_State *L, StateC *st) noexcept nogil:
     if st.must_not_block:
-        return luaL_error(L, b"cannot wait here: the body of a file runs once when it is loaded and must not block; move this into a function")
-    return luaL_error(L, b"cannot wait here: a table.sort comparator, a string.gsub callback or a metamethod called from C must not block")
+        return luaL_error(L, b"cannot wait here: the body of a file runs once when it is loaded and must not block; "
+                          b"move this into a function")
+    return luaL_error(L, b"cannot wait here: a table.sort comparator, a string.gsub callback or a metamethod called from C "
+                      b"must not block")
 
 
 cdef int park(lua_State *L, uint8_t interrupt, lua_KContext context, lua_KFunction continuation) noexcept nogil:

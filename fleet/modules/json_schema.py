@@ -27,9 +27,9 @@ def json_schema(schema: str, data: str) -> str | None:
         validator = _validator(schema)
     except (ValueError, orjson.JSONDecodeError) as error:
         return f"invalid schema: {_first_line(error)}"
-    for error in validator.iter_errors(orjson.loads(data)):
-        path = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-        return f"{error.message} (at {path or 'the top'})"
+    for finding in validator.iter_errors(orjson.loads(data)):
+        path = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in finding.instance_path)
+        return f"{finding.message} (at {path or 'the top'})"
     return None
 
 

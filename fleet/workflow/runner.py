@@ -9,7 +9,7 @@ from typing import Any
 
 import temporalio.workflow
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
 from temporalio.common import VersioningBehavior
 from temporalio.converter import (
     SerializationContext,
@@ -95,7 +95,7 @@ class LuaWorkflowInstance(WorkflowInstance):
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
         if len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache"):
             self._state.close()
-            return WorkflowActivationCompletion(run_id=act.run_id, successful={})
+            return WorkflowActivationCompletion(run_id=act.run_id, successful=Success())
         try:
             completion = WorkflowActivationCompletion.FromString(
                 self._state.step(act.SerializeToString(), self._seconds)

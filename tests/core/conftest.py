@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from core_scripts import ScriptError
+
 from fleet import _core
 
 ENGINE = """
@@ -42,10 +44,6 @@ return {
 """.replace("table_pack", "base.table.pack")
 
 _core.set_modules({"test_engine": _core.compile_lua(ENGINE.encode(), "@test_engine")})
-
-
-class ScriptError(Exception):
-    """The script under test failed; the text is its error and traceback."""
 
 
 @pytest.fixture

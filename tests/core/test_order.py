@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from conftest import ScriptError
+from core_scripts import ScriptError
 from stock_lua import literal
 
 from fleet import _core
