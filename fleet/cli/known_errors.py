@@ -19,6 +19,8 @@ _KNOWN = (
 
 def known_error(error: Exception) -> CommandError | None:
     """The message and exit code for `error`, None when it is none of a user's making."""
+    if isinstance(error, ImportError):
+        return CommandError(f"the installation of fleet does not work: {error}", CONFIGURATION)
     for module, name, code in _KNOWN:
         cls = getattr(sys.modules.get(module), name, None)
         if cls is not None and isinstance(error, cls):

@@ -7,18 +7,31 @@ import time
 from typing import Any
 
 from rich.text import Text
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from .output import stderr
 
 _STYLES = {logging.DEBUG: "dim", logging.INFO: "", logging.WARNING: "yellow", logging.ERROR: "bold red"}
+_CORE_FILTER = TelemetryFilter(core_level="WARN", other_level="ERROR")
 _SPEAKER = ("workflow_id", "activity_id", "entry", "run_id", "attempt", "logger")
 
 
 def show_logs(*, scripts: int = logging.INFO) -> None:
     """Send logging to stderr: what scripts print from level `scripts` on, of everything else the warnings."""
-    handler = _Lines()
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[_Lines()], force=True)
     logging.getLogger("fleet.script").setLevel(scripts)
+    _default_runtime(LoggingConfig(_CORE_FILTER, forwarding=LogForwardingConfig(logging.getLogger("temporalio.core"))))
+
+
+def be_quiet() -> None:
+    """Let nothing be logged: the command reports what matters itself."""
+    logging.disable(logging.CRITICAL)
+    _default_runtime(None)
+
+
+def _default_runtime(logs: LoggingConfig | None) -> None:
+    """The SDK's core would write its log to stdout, where the results are."""
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logs)), error_if_already_set=False)
 
 
 class _Lines(logging.Handler):

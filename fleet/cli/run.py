@@ -15,10 +15,9 @@ from temporalio.common import RawValue
 
 from fleet.registry import App, ClientEntry, WorkflowEntry, parse_duration
 from fleet.server import workflow_url
-from fleet.worker.connect_error import ConnectError
 from fleet.worker.dev import embedded_server, serve_embedded
 from fleet.worker.follow import Ended, Follower
-from fleet.worker.reach import Reach, find_server
+from fleet.worker.reach import find_server
 from fleet.worker.start import AlreadyRunning, start_run
 
 from .apps import add_app_option, open_app, workflow_entry
@@ -29,7 +28,7 @@ from .loop import run_async
 from .output import say, say_error, say_warning
 from .progress import RunView
 from .results import for_reading, json_of, payload_of
-from .servers import add_server_options
+from .servers import add_server_options, connect_or_explain
 
 EPILOG = """\
 Where the server is: --address, else TEMPORAL_ADDRESS, else a running `fleet dev` of the same application, else the
@@ -105,17 +104,8 @@ async def _server(args: argparse.Namespace, app: App, entry: ClientEntry) -> Asy
             yield serving.clients[entry.id], ""
         return
     reach = find_server(app, address=args.address, namespace=args.namespace)
-    yield await connect_or_explain(reach, entry), reach.ui_url
-
-
-async def connect_or_explain(reach: Reach, entry: ClientEntry) -> Client:
-    """A client there; the error says where the address came from."""
-    try:
-        return await reach.connect(entry)
-    except ConnectError as error:
-        raise ConnectError(
-            f"{error}\n    (the address comes from {reach.origin}; `fleet run --embedded` brings its own server)"
-        ) from None
+    hint = "`fleet run --embedded` brings its own server"
+    yield await connect_or_explain(reach, entry, hint), reach.ui_url
 
 
 async def _wait(

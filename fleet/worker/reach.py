@@ -40,7 +40,7 @@ class Reach:
 def find_server(
     app: App, *, address: str | None = None, namespace: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> Reach:
-    """The server for `app`: `address`, else TEMPORAL_ADDRESS, else a running ``fleet dev`` of it, else that of its entries.
+    """The server for `app`: `address`, else TEMPORAL_ADDRESS, else its running ``fleet dev``, else that of its entries.
 
     `namespace`: in place of TEMPORAL_NAMESPACE and of the entries'.
     """
