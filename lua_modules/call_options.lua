@@ -48,7 +48,7 @@ local function retry_policy(value)
             wrong = not policy[key] and "a number of at least 1" or nil
         elseif key == "maximum_attempts" then
             policy[key] = type(v) == "number" and v >= 0 and lib.m_tointeger(v) or nil
-            wrong = not policy[key] and "an integer number" or nil
+            wrong = not policy[key] and "an integer of at least 0" or nil
         elseif key == "non_retryable_error_types" then
             local kinds = type(v) == "string" and { v } or v
             if type(kinds) ~= "table" then return nil, "a string or a list of strings", key end
@@ -60,8 +60,8 @@ local function retry_policy(value)
             end
             policy[key] = list
         else
-            return nil, "a known key (initial_interval, backoff_coefficient, maximum_interval, maximum_attempts, "
-                .. "non_retryable_error_types)", tostring(key)
+            return nil, nil, tostring(key), "initial_interval, backoff_coefficient, maximum_interval, maximum_attempts, "
+                .. "non_retryable_error_types"
         end
         if wrong then return nil, wrong, key end
     end
@@ -71,10 +71,24 @@ options.retry_policy = retry_policy
 
 local function priority(value)
     if type(value) ~= "table" then return nil, "a table" end
-    return {
-        priority_key = lib.m_tointeger(value.priority_key), fairness_key = value.fairness_key,
-        fairness_weight = value.fairness_weight,
-    }
+    local result = {}
+    for key, v in pairs(value) do
+        local wrong
+        if key == "priority_key" then
+            result[key] = type(v) == "number" and v >= 1 and lib.m_tointeger(v) or nil
+            wrong = not result[key] and "a positive integer"
+        elseif key == "fairness_key" then
+            result[key] = type(v) == "string" and v or nil
+            wrong = not result[key] and "a string"
+        elseif key == "fairness_weight" then
+            result[key] = type(v) == "number" and v > 0 and v or nil
+            wrong = not result[key] and "a positive number"
+        else
+            return nil, nil, tostring(key), "priority_key, fairness_key, fairness_weight"
+        end
+        if wrong then return nil, wrong, key end
+    end
+    return result
 end
 
 local READERS = {
@@ -92,21 +106,34 @@ local READERS = {
     priority = priority,
 }
 
+local function common_prefix(a, b)
+    local n = 0
+    while n < #a and lib.s_byte(a, n + 1) == lib.s_byte(b, n + 1) do n = n + 1 end
+    return n
+end
+
+-- By common beginnings of words, so that "retries" finds "retry_policy" and "start_to_close" the timeout.
 local function nearest(name)
     local best, best_score
     for known in pairs(READERS) do
         local score = 0
         for part in lib.s_gmatch(name, "[^_]+") do
-            if lib.s_find(known, part, 1, true) then score = score + #part end
+            local longest = 0
+            for word in lib.s_gmatch(known, "[^_]+") do
+                local n = common_prefix(part, word)
+                if n > longest then longest = n end
+            end
+            if longest >= 3 or longest == #part then score = score + longest end
         end
         if score > 0 and (not best_score or score > best_score) then best, best_score = known, score end
     end
     return best
 end
 
-local function invalid(key, expected, value)
-    return internal.make("INVALID", "invalid option " .. key .. ": expected " .. expected .. ", got "
-        .. (type(value) == "string" and '"' .. value .. '"' or type(value) == "table" and "a table" or tostring(value)), false)
+local function shown(value)
+    if type(value) == "string" then return '"' .. value .. '"' end
+    if type(value) == "table" then return "a table" end
+    return tostring(value)
 end
 
 -- Long spellings (temporal.activity.X) win over short ones (activity.X). Other families are not ours to judge.
@@ -119,12 +146,13 @@ local function read(given, into)
                 local reader = READERS[name]
                 if not reader then
                     local hint = nearest(name)
-                    return internal.make("INVALID", "unknown option " .. key
-                        .. (hint and ": did you mean " .. prefix .. hint .. "?" or ""), false)
+                    return "unknown option " .. key .. (hint and ": did you mean " .. prefix .. hint .. "?" or "")
                 end
-                local result, expected, part = reader(value)
+                local result, expected, part, known = reader(value)
+                if known then return key .. "." .. part .. ": unknown key; known are " .. known end
                 if result == nil then
-                    return invalid(part and key .. "." .. part or key, expected, part and value[part] or value)
+                    return key .. (part and "." .. part or "") .. ": expected " .. expected .. ", got "
+                        .. shown(part and value[part] or value)
                 end
                 into[name] = result
             end
@@ -132,10 +160,13 @@ local function read(given, into)
     end
 end
 
---- options.resolve(entry's meta.options, the call's options) -> resolved options; `err` is set if one is wrong
-function options.resolve(entry_options, call_options)
+--- options.resolve(id, the entry's meta.options, the call's options) -> resolved options | nil, err (INVALID)
+function options.resolve(id, entry_options, call_options)
     local resolved = {}
-    resolved.err = read(entry_options, resolved) or read(call_options, resolved)
+    local wrong = read(entry_options, resolved) or read(call_options, resolved)
+    if wrong then
+        return nil, internal.make("INVALID", "invalid temporal activity options for " .. id .. ": " .. wrong, false)
+    end
     return resolved
 end
 

@@ -101,7 +101,7 @@ local function activity_command(op)
     local o = op.options
     local body = {
         seq = op.seq,
-        activity_id = o.id or tostring(op.seq),
+        activity_id = op.activity_id,
         activity_type = op.id,
         arguments = op.arguments,
         headers = op.headers,
@@ -133,12 +133,14 @@ end
 -- done(value, err) is called when the activity has ended.
 function host.start_call(id, arguments, options, context, done)
     local entry = core.host("activity", id)
-    local merged = module("call_options").resolve(entry and entry.options, options)
-    if merged.err then return nil, merged.err end
+    local merged, wrong_option = module("call_options").resolve(id, entry and entry.options, options)
+    if not merged then return nil, wrong_option end
     local op = {
         id = id, arguments = arguments, options = merged, done = done, seq = next_sequence(),
         is_local = entry and entry["local"] and not merged.task_queue or false, attempt = 1,
     }
+    -- Later attempts of a local activity have new sequence numbers, but are the same activity.
+    op.activity_id = merged.id or tostring(op.seq)
     if entry and not merged.task_queue then merged.task_queue = entry.task_queue end
     local values = context
     if values == nil then values = run.context end

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
-from temporalio.exceptions import FailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.exceptions import CancelledError, FailureError
 from temporalio.worker import Replayer
 
 import fleet
@@ -60,6 +60,13 @@ def server_address() -> Iterator[str]:
     thread.join()
 
 
+def as_module(text: str) -> str:
+    """A text without `return { main ... }` is the body of main(...), from line 2 on."""
+    if re.search(r"return \{ ?main", text):
+        return text
+    return f"local function main(...)\n{text}\nend\nreturn {{ main = main }}\n"
+
+
 @dataclass
 class Outcome:
     """How a run ended: its result, or the failure as the server has it."""
@@ -67,6 +74,7 @@ class Outcome:
     result: Any = None
     failure: Failure | None = None
     history: WorkflowHistory | None = None
+    canceled: bool = False
 
     @property
     def error(self) -> dict[str, Any]:
@@ -74,6 +82,18 @@ class Outcome:
         assert self.failure is not None, f"the run did not fail, it returned {self.result!r}"
         info = self.failure.application_failure_info
         return {"kind": info.type, "message": self.failure.message, "non_retryable": info.non_retryable}
+
+    def attributes(self, kind: str) -> list[Any]:
+        """The attributes of all events of a kind, such as "activity_task_scheduled"."""
+        assert self.history is not None
+        return [getattr(event, f"{kind}_event_attributes") for event in self.history.events
+                if event.WhichOneof("attributes") == f"{kind}_event_attributes"]
+
+    @property
+    def scheduled(self) -> Any:
+        """The attributes of the only ActivityTaskScheduled event."""
+        (attributes,) = self.attributes("activity_task_scheduled")
+        return attributes
 
 
 @dataclass
@@ -103,9 +123,12 @@ class Bench:
 
     def workflow(self, text: str, name: str = "wf", **options: Any) -> None:
         """Add a workflow.lua entry; a text without `return` of a table is the body of main(...)."""
-        if not re.search(r"return \{ ?main", text):
-            text = f"local function main(...)\n{text}\nend\nreturn {{ main = main }}\n"
-        self.lua("workflow.lua", name, text, **options)
+        self.lua("workflow.lua", name, as_module(text), **options)
+
+    def deploy(self, text: str, name: str = "wf") -> App:
+        """Replace the file of a workflow and load the application anew, as a deployment does."""
+        (self.root / f"{name}.lua").write_text(as_module(text))
+        return self.load()
 
     def function(self, text: str, name: str, **options: Any) -> None:
         """Add a function.lua entry that is an activity."""
@@ -148,19 +171,34 @@ class Bench:
         return outcomes[0]
 
     async def _run_once(self, serving: Serving, name: str, args: tuple[Any, ...], start: dict[str, Any]) -> Outcome:
-        client = serving.clients["app:temporal"]
+        return await self.outcome(await self.start(serving, *args, name=name, **start))
+
+    async def start(self, serving: Serving, *args: Any, name: str = "wf", **start: Any) -> WorkflowHandle[Any, Any]:
+        """Start a workflow of the application that is being served."""
         start = {"id": f"wf-{uuid.uuid4().hex[:12]}", "execution_timeout": timedelta(seconds=60), **start}
-        handle = await client.start_workflow(
+        return await serving.clients["app:temporal"].start_workflow(
             serving.app.workflow_type(f"app:{name}"), args=args, task_queue=self.queue, **start
         )
+
+    async def outcome(self, handle: WorkflowHandle[Any, Any]) -> Outcome:
+        """Wait for the end of a run."""
         outcome = Outcome()
         try:
             outcome.result = await handle.result()
         except WorkflowFailureError as error:
             assert isinstance(error.cause, FailureError)
             outcome.failure = error.cause.failure
+            outcome.canceled = isinstance(error.cause, CancelledError)
         outcome.history = await handle.fetch_history()
         return outcome
+
+    async def event(self, handle: WorkflowHandle[Any, Any], kind: str, count: int = 1) -> Any:
+        """Wait until the history has `count` events of a kind; the attributes of the last of them."""
+        while True:
+            found = Outcome(history=await handle.fetch_history()).attributes(kind)
+            if len(found) >= count:
+                return found[-1]
+            await asyncio.sleep(0.05)
 
     async def replay(self, app: App, outcome: Outcome) -> None:
         """Replay the history of a run: raises when the code does not fit it."""
