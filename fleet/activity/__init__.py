@@ -9,13 +9,12 @@ from __future__ import annotations
 from .activities import CONTEXT_HEADER, ContextInterceptor, activity_definitions, named_activity_definitions
 from .call import Functions
 from .context import ActivityContext
-from .failure import FunctionCanceled, FunctionFailed, LuaApplicationError
+from .failure import FunctionFailed, LuaApplicationError
 
 __all__ = [
     "CONTEXT_HEADER",
     "ActivityContext",
     "ContextInterceptor",
-    "FunctionCanceled",
     "FunctionFailed",
     "Functions",
     "LuaApplicationError",

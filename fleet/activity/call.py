@@ -39,6 +39,7 @@ class Functions:
 
     Attributes:
         app, programs: what can be called.
+        memory_limit, cleanup_seconds: as given.
         host, call_host, requests: what Lua may ask for, by name (fleet.modules says what belongs where); those who
             build on functions may add to them before the first call.
         shared: what the calls have in common.
@@ -60,6 +61,7 @@ class Functions:
         self.app = app
         self.programs = programs or Programs(app)
         self.cleanup_seconds = cleanup_seconds
+        self.memory_limit = memory_limit
         self.host: dict[str, Callable[..., Any]] = dict(HOST)
         self.call_host: dict[str, Callable[..., Any]] = {**CALL_HOST, **local_calls.CALL_HOST}
         self.requests: dict[str, Callable[..., Awaitable[Any]]] = {**REQUESTS, **local_calls.REQUESTS}
@@ -89,7 +91,7 @@ class Functions:
 
         Raises:
             FunctionFailed: the function failed, or there is none (kind NOT_FOUND).
-            FunctionCanceled: this task was cancelled, the script was told so, and it ended with that.
+            asyncio.CancelledError: this task was cancelled, the script was told so, and it ended with that.
         """
         encoded = context if context is None or isinstance(context, bytes) else encode_context(context)
         return await self.start(entry_id, arguments, encoded, activity, 0)

@@ -5,7 +5,7 @@ What Temporal gets is what ``failures.to`` of lua_modules/failures.lua makes of 
 
 from __future__ import annotations
 
-import asyncio
+import re
 from typing import Any
 
 import orjson
@@ -25,14 +25,6 @@ class FunctionFailed(Exception):
         self.error = error
 
 
-class FunctionCanceled(asyncio.CancelledError):
-    """A Lua function that ended because its task was cancelled; ``error`` is what it ended with."""
-
-    def __init__(self, error: LuaError) -> None:
-        super().__init__(text(error.message))
-        self.error = error
-
-
 def crashed(entry_id: str, report: str) -> LuaError:
     """The error of a function that the engine ended: no memory, no stack, no end in C, or a file that does not load.
 
@@ -40,7 +32,9 @@ def crashed(entry_id: str, report: str) -> LuaError:
     """
     message, _, stack = report.partition("\nstack traceback:")
     kept = f"stack traceback:{stack}" if stack else ""
-    return LuaError(f"{entry_id}: {message}", "INTERNAL", False, None, kept, True)
+    # What loader.lua says when the entry's method is missing (spec/registry.md, section 2).
+    missing = re.match(r'method ".*" not found in module', message)
+    return LuaError(f"{entry_id}: {message}", "NOT_FOUND" if missing else "INTERNAL", False, None, kept, True)
 
 
 class LuaApplicationError(ApplicationError):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from fleet import _core
 from fleet._core import LuaError
 from fleet.modules import RequestFailed
-from fleet.modules.caller import raw
+from fleet.modules.caller import raw, text
 from fleet.registry import EnvRegistry
 
 from .context import ActivityContext
-from .failure import FunctionCanceled, FunctionFailed, crashed
+from .failure import FunctionFailed, crashed
 
 if TYPE_CHECKING:
     from .call import Functions
@@ -81,6 +81,11 @@ class Call:
         return self._functions.shared
 
     @property
+    def room(self) -> int:
+        """How many bytes a value for the script may have, so that it does not end for want of memory."""
+        return self._functions.memory_limit // 2
+
+    @property
     def log_fields(self) -> Mapping[str, Any]:
         """What identifies the call in a log line."""
         fields: dict[str, Any] = {"entry": self.entry_id}
@@ -117,17 +122,17 @@ class Call:
     async def run(self, payloads: list[bytes]) -> bytes:
         """Run to the end.
 
-        Returns the encoded payload of the result. Raises FunctionFailed; FunctionCanceled (which is a CancelledError)
-        if the task was cancelled and the script ended with that.
+        Returns the encoded payload of the result. Raises FunctionFailed; CancelledError if the task was cancelled and
+        the script ended with that.
         """
         self._events.append(["start", payloads, self.context])
         give_up: asyncio.TimerHandle | None = None
         try:
             while True:
                 out = self._step()
-                self._begin(out["outbox"])
                 if self._state.stopped:
                     return self._outcome(out)
+                self._begin(out["outbox"])
                 try:
                     await self._pause()
                 except asyncio.CancelledError:
@@ -138,9 +143,8 @@ class Call:
                     self._events.append(["cancel", LuaError("operation canceled", "CANCELED", False, details)])
                     give_up = asyncio.get_running_loop().call_later(self._functions.cleanup_seconds, self._give_up)
                 if self._gave_up:
-                    raise FunctionCanceled(LuaError(
-                        f"{self.entry_id} had not ended {self._functions.cleanup_seconds:g} s after its cancellation",
-                        "CANCELED", False))
+                    seconds = self._functions.cleanup_seconds
+                    raise asyncio.CancelledError(f"{self.entry_id} had not ended {seconds:g} s after its cancellation")
         finally:
             if give_up is not None:
                 give_up.cancel()
@@ -170,7 +174,8 @@ class Call:
         error: LuaError | None = out.get("error")
         if error is not None:
             if self._canceled and error.kind == "CANCELED":
-                raise FunctionCanceled(error)
+                # No class of our own: asyncio.timeout wants this very one.
+                raise asyncio.CancelledError(text(error.message))
             raise FunctionFailed(error)
         if self._canceled:
             # The script was told and finished its work all the same: the cancellation ends here.

@@ -26,6 +26,7 @@ class Caller(Protocol):
         entry_id: id of the entry that runs.
         env: variables of the application.
         shared: resources of the process.
+        room: how many bytes a value for the script may have.
         log_fields: what identifies the call in a log line.
     """
 
@@ -37,6 +38,9 @@ class Caller(Protocol):
 
     @property
     def shared(self) -> Shared: ...
+
+    @property
+    def room(self) -> int: ...
 
     @property
     def log_fields(self) -> Mapping[str, Any]: ...

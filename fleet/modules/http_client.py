@@ -19,7 +19,7 @@ from .caller import Caller, RequestFailed, raw
 from .http_options import RequestOptions, read_options
 
 _PIECE = 1 << 16
-_MOST_READ = 16 << 20
+_MOST_READ = 8 << 20
 
 
 async def request(call: Caller, method: str | bytes, url: str | bytes, options: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ async def request(call: Caller, method: str | bytes, url: str | bytes, options: 
             response = await _send(call, wanted)
             if not wanted.stream:
                 async with response:
-                    return _result(response, await _read_all(response, wanted.max_response_body))
+                    return _result(response, await _read_all(response, min(wanted.max_response_body, call.room)))
     except TimeoutError:
         raise _failed(wanted, f"timed out after {wanted.timeout:g} s") from None
     except aiohttp.TooManyRedirects:
@@ -134,7 +134,8 @@ async def _read_all(response: aiohttp.ClientResponse, limit: int) -> bytes:
         size += len(piece)
         if size > limit:
             response.close()
-            raise RequestFailed("INTERNAL", f"the response of {response.url} is larger than {limit} bytes")
+            raise RequestFailed(
+                "INTERNAL", f"the response of {response.url} is larger than {limit} bytes: read it with stream = true")
         pieces.append(piece)
     return b"".join(pieces)
 

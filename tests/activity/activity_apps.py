@@ -22,7 +22,7 @@ entries:
 """
 
 
-def write_app(root: Path, sources: dict[str, str], *, local: tuple[str, ...] = (), extra: str = "") -> App:
+def write_app(root: Path, sources: dict[str, str], *, extra: str = "", modules: str = MODULES) -> App:
     """An application in ``root`` whose functions (all of them activities of app:worker) have these Lua bodies.
 
     A source that has no ``return {`` of its own is the body of ``main``; its arguments are ``...``.
@@ -36,10 +36,10 @@ def write_app(root: Path, sources: dict[str, str], *, local: tuple[str, ...] = (
     kind: function.lua
     source: file://{name}.lua
     method: main
-    modules: {MODULES}
+    modules: {modules}
     meta:
       temporal:
-        activity: {{worker: "app:worker", local: {str(name in local).lower()}}}
+        activity: {{worker: "app:worker"}}
 """
     (root / "_index.yaml").write_text(text + extra)
     return load_app(root)

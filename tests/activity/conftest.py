@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
-from activity_apps import write_app
+from activity_apps import MODULES, write_app
 
 from fleet.activity import Functions
 
@@ -17,8 +17,10 @@ async def functions_of(tmp_path: Path) -> AsyncIterator[Callable[..., Functions]
     """functions_of(name=lua, ...) -> the Functions of such an application, closed at the end of the test."""
     made: list[Functions] = []
 
-    def make(extra: str = "", options: dict[str, Any] | None = None, **sources: str) -> Functions:
-        functions = Functions(write_app(tmp_path, sources, extra=extra), **(options or {}))
+    def make(
+        extra: str = "", modules: str = MODULES, options: dict[str, Any] | None = None, **sources: str
+    ) -> Functions:
+        functions = Functions(write_app(tmp_path, sources, extra=extra, modules=modules), **(options or {}))
         made.append(functions)
         return functions
 

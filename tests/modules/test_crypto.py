@@ -66,7 +66,8 @@ async def test_random(run_lua: Any) -> None:
     got = await run_lua("""
         local seen = {}
         for _, ch in utf8.codes(crypto.random.string(2000, 'äb')) do seen[utf8.char(ch)] = true end
-        return {#crypto.random.bytes(32), #crypto.random_bytes(1048576), crypto.random.bytes(8) ~= crypto.random.bytes(8),
+        return {#crypto.random.bytes(32), #crypto.random_bytes(1048576),
+            crypto.random.bytes(8) ~= crypto.random.bytes(8),
             crypto.random.string(40):match('^[%w]+$') ~= nil, #crypto.random.string(40), seen['ä'], seen['b'],
             crypto.random.uuid()}
     """)

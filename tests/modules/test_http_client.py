@@ -103,7 +103,8 @@ async def test_get_with_query_headers_cookies_and_auth(run_lua: Any, site: Site)
     got = await run_lua("""
         local url = ...
         local res, err = http_client.get(url .. '/echo?kept=1', {
-            query = {q = 'a b&c', n = 5, list = {'x', 'y'}}, headers = {['X-Test'] = 'yes'}, cookies = {a = '1', b = '2'},
+            query = {q = 'a b&c', n = 5, list = {'x', 'y'}}, headers = {['X-Test'] = 'yes'},
+            cookies = {a = '1', b = '2'},
             auth = {user = 'me', pass = 'päss'}, timeout = '5s',
         })
         assert(err == nil)
@@ -145,7 +146,8 @@ async def test_form_and_files(run_lua: Any, site: Site) -> None:
         local url = ...
         local form = json.decode(http_client.post(url .. '/echo', {form = {a = '1 2', b = 'ü'}}).body)
         local files = json.decode(http_client.post(url .. '/upload', {
-            form = {note = 'hi'}, files = {{name = 'doc', filename = 'a.txt', content = 'data', content_type = 'text/plain'},
+            form = {note = 'hi'},
+            files = {{name = 'doc', filename = 'a.txt', content = 'data', content_type = 'text/plain'},
                 {name = 'raw', content = '\\xff\\0'}}}).body)
         local named = json.decode(http_client.post(url .. '/upload', {files = {pic = {content = 'p'}}}).body)
         return {form.body, form.headers['content-type'], files, named}
@@ -209,7 +211,9 @@ async def test_transport_failures_are_retryable(run_lua: Any, site: Site) -> Non
     assert [row[:3] for row in got[:3]] == [[True, "INTERNAL", True]] * 3
     assert got[0][3].startswith("GET http://127.0.0.1:1/x: ") and "secret" not in got[0][3]
     assert got[1][3] == got[2][3] == f"GET {site.url}/hang: timed out after 0.1 s"
-    assert got[3] == [True, "INTERNAL", False, f"the response of {site.url}/bytes is larger than 100 bytes"]
+    assert got[3] == [
+        True, "INTERNAL", False,
+        f"the response of {site.url}/bytes is larger than 100 bytes: read it with stream = true"]
 
 
 @pytest.mark.parametrize(
@@ -324,7 +328,8 @@ async def test_tls(run_lua: Any, site: Site) -> None:
     url = f"https://127.0.0.1:{site.runner.addresses[-1][1]}/status/204"
     got = await run_lua(FAIL + """
         local url, file, pem = ...
-        return {failed(http_client.get(url))[2], http_client.get(url, {tls = {insecure_skip_verify = true}}).status_code,
+        return {failed(http_client.get(url))[2],
+            http_client.get(url, {tls = {insecure_skip_verify = true}}).status_code,
             http_client.get(url, {tls = {ca_file = file}}).status_code,
             http_client.get(url, {tls = {ca = pem}}).status_code,
             failed(http_client.get(url, {tls = {ca_file = '/nowhere'}}))[2]}
