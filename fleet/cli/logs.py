@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -20,6 +21,7 @@ def show_logs(*, scripts: int = logging.INFO) -> None:
     """Send logging to stderr: what scripts print from level `scripts` on, of everything else the warnings."""
     logging.basicConfig(level=logging.WARNING, handlers=[_Lines()], force=True)
     logging.getLogger("fleet.script").setLevel(scripts)
+    logging.getLogger("temporalio.core").addFilter(_readable)
     _default_runtime(LoggingConfig(_CORE_FILTER, forwarding=LogForwardingConfig(logging.getLogger("temporalio.core"))))
 
 
@@ -27,6 +29,22 @@ def be_quiet() -> None:
     """Let nothing be logged: the command reports what matters itself."""
     logging.disable(logging.CRITICAL)
     _default_runtime(None)
+
+
+def _readable(record: logging.LogRecord) -> bool:
+    """Of core's words about failed workflow tasks keep those that nobody else says: that a history does not fit."""
+    text = record.getMessage()
+    if "Failing workflow task" not in text:
+        return True
+    match = re.search(r'message: "(\[TMPRL1100\](?:[^"\\]|\\.)*)"', text)
+    if match is None:
+        return False
+    run = re.search(r"'run_id': '([^']*)'", text)
+    record.msg, record.args = (
+        "Workflow task failed: %s (run %s)\nthe code does not fit the history of this run: `fleet replay` says where",
+        (match[1], run[1] if run else "?"),
+    )
+    return True
 
 
 def _default_runtime(logs: LoggingConfig | None) -> None:
@@ -50,8 +68,8 @@ class _Lines(logging.Handler):
         line = Text(f"{clock} ", style="dim")
         line.append(f"{level:<5} ", _STYLES.get(record.levelno, ""))
         if fields:
-            speaker = " ".join(str(fields[name]) for name in ("entry", "workflow_id") if fields.get(name))
-            line.append(f"{speaker}  ", "cyan")
+            entry, id = str(fields.get("entry") or ""), str(fields.get("workflow_id") or "")
+            line.append(f"{id if id.startswith(entry) else f'{entry} {id}'.strip()}  ", "cyan")
         message, *below = record.getMessage().splitlines() or [""]
         line.append(message, _STYLES.get(record.levelno, ""))
         extra = " ".join(f"{key}={value}" for key, value in fields.items() if key not in _SPEAKER)

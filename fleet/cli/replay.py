@@ -39,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_app_argument(parser, nargs=None)
     parser.add_argument("histories", metavar="HISTORY", nargs="*", help="history file, or directory of them")
-    parser.add_argument("--workflow-id", metavar="ID", action="append", default=[], help="latest run of it on the server")
+    parser.add_argument("--workflow-id", metavar="ID", action="append", default=[], help="its latest run on the server")
     parser.add_argument("--query", metavar="QUERY", help="all runs on the server that a visibility query finds")
     add_server_options(parser)
     parser.add_argument("--client", metavar="ENTRY", help="temporal.client to connect with, when there are several")
     parser.add_argument("-j", "--jobs", type=_positive, metavar="N", default=0, help="processes (default: by need)")
-    parser.add_argument("--repeat", type=_positive, metavar="N", default=1, help="replay each N times, show the median time")
+    parser.add_argument("--repeat", type=_positive, metavar="N", default=1, help="replay each N times (median time)")
     parser.add_argument("--json", action="store_true", help="a JSON object per history and line on stdout")
 
 

@@ -40,7 +40,8 @@ temporal.client entry of the workflow's worker. With --embedded a server and wor
 The result is printed as JSON on stdout; a failed run prints kind, message and Lua stack on stderr, exit code 1.
 Ctrl-C stops the waiting, not the workflow (except with --embedded)."""
 
-_GIVE_UP_AFTER = 3
+_GIVE_UP_AFTER = 2
+"""Failures of one workflow task: nobody repairs the code of an --embedded run, and the third try is ten seconds away."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
-from temporalio.api.enums.v1 import PendingActivityState, TaskQueueType
+from temporalio.api.enums.v1 import PendingActivityState, TaskQueueType, TimeoutType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
@@ -94,6 +94,7 @@ class Follower:
     on_progress: Callable[[Progress], None]
     give_up_after: int | None = None
     _failure: TaskFailure | None = field(default=None, init=False)
+    _seen: tuple[str, int, int] = field(default=("", 0, 0), init=False)
 
     async def ended(self) -> Ended:
         """Wait for the end. Raises RPCError."""
@@ -141,15 +142,18 @@ class Follower:
         )
 
     async def _task_failure(self, described: WorkflowExecutionDescription) -> TaskFailure | None:
-        task = described.raw_description.pending_workflow_task
-        attempts = task.attempt - 1 if described.raw_description.HasField("pending_workflow_task") else 0
-        if attempts < 1:
+        raw = described.raw_description
+        if not raw.HasField("pending_workflow_task"):
             self._failure = None
-        elif self._failure is None or self._failure.attempts != attempts:
-            self._failure = await self._last_task_failure(described, attempts)
+            return None
+        seen = (described.run_id, raw.workflow_execution_info.history_length, raw.pending_workflow_task.attempt)
+        if seen != self._seen:
+            self._seen = seen
+            self._failure = await self._last_task_failure(described, raw.pending_workflow_task.attempt - 1)
         return self._failure
 
-    async def _last_task_failure(self, described: WorkflowExecutionDescription, attempts: int) -> TaskFailure:
+    async def _last_task_failure(self, described: WorkflowExecutionDescription, attempts: int) -> TaskFailure | None:
+        """The failures at the end of the history. The first of a row are recorded, later ones only counted."""
         answer = await self.handle._client.workflow_service.get_workflow_execution_history_reverse(
             GetWorkflowExecutionHistoryReverseRequest(
                 namespace=described.namespace,
@@ -157,13 +161,26 @@ class Follower:
                 maximum_page_size=_HISTORY_PAGE,
             )
         )
+        failures = []
         for event in answer.history.events:
             if event.HasField("workflow_task_failed_event_attributes"):
                 failure = event.workflow_task_failed_event_attributes.failure
-                return TaskFailure(attempts, failure.message, failure.stack_trace)
-            if event.HasField("workflow_task_timed_out_event_attributes"):
-                return TaskFailure(attempts, "the worker did not answer in time (did it end?)", "")
-        return TaskFailure(attempts, "the server does not say why", "")
+                failures.append((failure.message, failure.stack_trace))
+            elif event.HasField("workflow_task_timed_out_event_attributes"):
+                # A task that its last worker did not fetch goes to the others: that is no failure.
+                kind = event.workflow_task_timed_out_event_attributes.timeout_type
+                if kind != TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START:
+                    failures.append(("the worker did not answer in time (has it ended?)", ""))
+            elif not (
+                event.HasField("workflow_task_scheduled_event_attributes")
+                or event.HasField("workflow_task_started_event_attributes")
+            ):
+                break
+        attempts = max(attempts, len(failures))
+        if not attempts:
+            return None
+        message, stack = failures[0] if failures else ("the server does not say why", "")
+        return TaskFailure(attempts, message, stack)
 
     async def _unpolled(self, described: WorkflowExecutionDescription) -> str:
         """The run's task queue, if its first task waits there for a worker that does not exist."""
