@@ -69,7 +69,7 @@ class Functions:
         self.turns = Turns()
         self.running = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._refilling = False
+        self._refilling: asyncio.Handle | None = None
         self._pool = _core.Pool(
             lambda: _core.LuaState(engine="engine_function", sliced=True, memory_limit=memory_limit), pool_size
         )
@@ -144,6 +144,9 @@ class Functions:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.shared.close()
+        if self._refilling is not None:
+            self._refilling.cancel()
+            self._refilling = None
         self._pool.close()
 
     def _state(self, entry_id: str) -> _core.LuaState:
@@ -159,16 +162,14 @@ class Functions:
         except ScriptProblem as problem:
             raise FunctionFailed(crashed(entry_id, str(problem))) from None
         state = self._pool.take(program)
-        if not self._refilling:
-            self._refilling = True
-            asyncio.get_running_loop().call_soon(self._refill)
+        if self._refilling is None:
+            self._refilling = asyncio.get_running_loop().call_soon(self._refill)
         return state
 
     def _refill(self) -> None:
         """Prepare one state a pass of the loop, while it is not needed for calls."""
-        self._refilling = self._pool.refill()
-        if self._refilling:
-            asyncio.get_running_loop().call_soon(self._refill)
+        more = self._pool.refill()
+        self._refilling = asyncio.get_running_loop().call_soon(self._refill) if more else None
 
 
 def encode_context(context: Mapping[str, Any]) -> bytes | None:
