@@ -45,7 +45,8 @@ end
 local function random(count)
     if host.recorded_random then return host.recorded_random(count) end
     if host.workflow then
-        return nil, make("UNAVAILABLE", "crypto randomness is not recorded in this workflow engine", false)
+        return nil, make("UNAVAILABLE", "crypto randomness cannot be recorded in workflows yet: take it in a function, "
+            .. "called with funcs.call, or use uuid.v4() for an id", false)
     end
     return host.random_bytes(count), nil
 end
