@@ -1,7 +1,7 @@
 # JSON text to Lua values: strict RFC 8259 in one pass, safe on any bytes, raising for want of memory only.
 #
-# The members of a container wait on the Lua stack until their number is known, so that its table is made in the right
-# size at once; only containers of more than READ_BATCH members grow as they are read.
+# Tables are made in the right size at once, because growing them costs more than filling them: the members of a container
+# wait on the Lua stack until their number is known. Only containers of more than READ_BATCH members grow as they are read.
 
 cdef enum:
     JSON_DEPTH = 128
@@ -17,6 +17,7 @@ ctypedef struct JsonReader:
     int top                     # of the Lua stack: every value that is pushed counts here
     int room                    # the top that Lua has promised
     int depth
+    uint8_t[129] guess          # by depth: how many members the object had that was read last, at most 255
     const char *problem
     bint unexpected             # say what was found there instead
 
@@ -55,32 +56,11 @@ cdef inline bint is_digit(const uint8_t *at, const uint8_t *end) noexcept nogil:
 
 # ---- strings
 
-cdef inline int utf8_length(const uint8_t *at, const uint8_t *end) noexcept nogil:
-    """Bytes of the character that begins at `at`, which is not ASCII; 0 if it is not UTF-8 (RFC 3629)."""
-    cdef uint8_t lead = at[0]
-    cdef size_t left = end - at
-    if lead < 0xE0:
-        return 2 if lead >= 0xC2 and left >= 2 and at[1] & 0xC0 == 0x80 else 0
-    if lead < 0xF0:
-        if left < 3 or at[1] & 0xC0 != 0x80 or at[2] & 0xC0 != 0x80:
-            return 0
-        # E0 80..9F would be overlong, ED A0..BF a surrogate.
-        if (lead == 0xE0 and at[1] < 0xA0) or (lead == 0xED and at[1] >= 0xA0):
-            return 0
-        return 3
-    if left < 4 or at[1] & 0xC0 != 0x80 or at[2] & 0xC0 != 0x80 or at[3] & 0xC0 != 0x80:
-        return 0
-    # F0 80..8F would be overlong, F4 90 and above past U+10FFFF.
-    if lead > 0xF4 or (lead == 0xF0 and at[1] < 0x90) or (lead == 0xF4 and at[1] >= 0x90):
-        return 0
-    return 4
-
-
 cdef bint is_utf8(const char *text, size_t size) noexcept nogil:
     """Is the text UTF-8 as RFC 3629 has it: no surrogates, nothing overlong, nothing past U+10FFFF?"""
     cdef const uint8_t *at = <const uint8_t *>text
     cdef const uint8_t *end = at + size
-    cdef int length
+    cdef size_t length
     while True:
         at = skip_ascii(at, end)
         if at == end:
@@ -173,7 +153,7 @@ cdef bint read_string(JsonReader *r) noexcept nogil:
     cdef const uint8_t *start = r.at
     cdef const uint8_t *at = start
     cdef bint escaped = False
-    cdef int length
+    cdef size_t length
     while True:
         at = skip_plain(at, r.end)
         if at == r.end:
@@ -225,9 +205,7 @@ cdef bint read_number(JsonReader *r) noexcept nogil:
         r.at = at
         return json_expected(r, b"expected a digit")
     first = at
-    while is_digit(at, r.end):
-        digits = digits * 10 + (at[0] - 48)
-        at += 1
+    at = read_digits(at, r.end, &digits)
     if first[0] == b"0" and at - first > 1:
         return json_problem(r, first, b"a number may not begin with 0")
     inexact = at - first > 19       # 19 digits always fit into 64 bits
@@ -242,9 +220,7 @@ cdef bint read_number(JsonReader *r) noexcept nogil:
         if at[0] == b".":
             at += 1
             point = at
-            while is_digit(at, r.end):
-                digits = digits * 10 + (at[0] - 48)
-                at += 1
+            at = read_digits(at, r.end, &digits)
             if at == point:
                 r.at = at
                 return json_expected(r, b"expected a digit after the point")
@@ -284,15 +260,28 @@ cdef bint read_number(JsonReader *r) noexcept nogil:
 
 # ---- values
 
-cdef bint read_word(JsonReader *r, const char *word, size_t size) noexcept nogil:
-    if <size_t>(r.end - r.at) < size or memcmp(r.at, word, size) != 0:
+cdef bint read_word(JsonReader *r, bint in_array) noexcept nogil:
+    """Push true, false or null; anything else is no value."""
+    cdef size_t left = r.end - r.at
+    if left >= 4 and memcmp(r.at, b"true", 4) == 0:
+        lua_pushboolean(r.L, True)
+        r.at += 4
+    elif left >= 4 and memcmp(r.at, b"null", 4) == 0:
+        if in_array:
+            lua_pushlightuserdata(r.L, NULL)
+        else:
+            lua_pushnil(r.L)
+        r.at += 4
+    elif left >= 5 and memcmp(r.at, b"false", 5) == 0:
+        lua_pushboolean(r.L, False)
+        r.at += 5
+    else:
         return json_expected(r, b"expected a value")
-    r.at += size
     r.top += 1
     return True
 
 
-cdef bint read_value(JsonReader *r, bint in_array) noexcept nogil:
+cdef inline bint read_value(JsonReader *r, bint in_array) noexcept nogil:
     """Push the value at r.at. `in_array`: null is json.null there; elsewhere it is nil."""
     cdef uint8_t c
     skip_space(r)
@@ -308,52 +297,29 @@ cdef bint read_value(JsonReader *r, bint in_array) noexcept nogil:
         return read_array(r)
     if c == b"-" or <uint8_t>(c - 48) < 10:
         return read_number(r)
-    if c == b"t":
-        if not read_word(r, b"true", 4):
-            return False
-        lua_pushboolean(r.L, True)
-        return True
-    if c == b"f":
-        if not read_word(r, b"false", 5):
-            return False
-        lua_pushboolean(r.L, False)
-        return True
-    if c == b"n":
-        if not read_word(r, b"null", 4):
-            return False
-        if in_array:
-            lua_pushlightuserdata(r.L, NULL)
-        else:
-            lua_pushnil(r.L)
-        return True
-    return json_expected(r, b"expected a value")
+    return read_word(r, in_array)
 
 
 cdef bint open_container(JsonReader *r) noexcept nogil:
-    """Enter an array or object: its place on the stack is taken by nil until there is a table."""
+    """Enter an array or object, and stop at its first member or its end."""
     if r.depth == JSON_DEPTH:
         return json_problem(r, r.at, b"nested more than 128 levels deep")
     if not reader_room(r):
         return False
     r.depth += 1
     r.at += 1
-    lua_pushnil(r.L)
-    r.top += 1
     skip_space(r)
     return True
 
 
-cdef inline void replace_place(JsonReader *r, int table) noexcept nogil:
-    """The new table on top of the stack takes its place. Stack: ..., place, members..., table -> ..., table, members..."""
-    if r.top == table:
-        # Nothing waits above the place.
-        lua_replace(r.L, table)
-    else:
-        lua_copy(r.L, -1, table)
-        lua_pop(r.L, 1)
+cdef inline void create_table(JsonReader *r, int place, lua_Integer elements, size_t members) noexcept nogil:
+    """Make the table of a container. Stack: ..., place, what waits ... -> ..., table, what waits ..."""
+    lua_createtable(r.L, <int>elements, <int>members)
+    lua_copy(r.L, -1, place)
+    lua_pop(r.L, 1)
 
 
-cdef void store_elements(JsonReader *r, int table, lua_Integer count) noexcept nogil:
+cdef inline void store_elements(JsonReader *r, int table, lua_Integer count) noexcept nogil:
     """Move the values above the table into it; the last one is element `count`."""
     while r.top > table:
         lua_rawseti(r.L, table, count)
@@ -362,24 +328,25 @@ cdef void store_elements(JsonReader *r, int table, lua_Integer count) noexcept n
 
 
 cdef bint read_array(JsonReader *r) noexcept nogil:
+    """Push the array whose bracket is at r.at. Its elements wait on the stack, and the table is made for as many."""
     cdef int table = r.top + 1
     cdef lua_Integer count = 0
     if not open_container(r):
         return False
+    r.top += 1
     if r.at < r.end and r.at[0] == b"]":
         r.at += 1
-        lua_createtable(r.L, 0, 0)
-        replace_place(r, table)
         r.depth -= 1
+        lua_createtable(r.L, 0, 0)
         return True
+    lua_pushnil(r.L)
     while True:
         if not reader_room(r) or not read_value(r, True):
             return False
         count += 1
         if count >= READ_BATCH:
             if count == READ_BATCH:
-                lua_createtable(r.L, 2 * READ_BATCH, 0)
-                replace_place(r, table)
+                create_table(r, table, 2 * READ_BATCH, 0)
             store_elements(r, table, count)
         skip_space(r)
         if r.at < r.end and r.at[0] == b",":
@@ -390,8 +357,7 @@ cdef bint read_array(JsonReader *r) noexcept nogil:
         else:
             return json_expected(r, b"expected ',' or ']'")
     if count < READ_BATCH:
-        lua_createtable(r.L, <int>count, 0)
-        replace_place(r, table)
+        create_table(r, table, count, 0)
         store_elements(r, table, count)
     r.depth -= 1
     return True
@@ -400,10 +366,6 @@ cdef bint read_array(JsonReader *r) noexcept nogil:
 cdef void store_members(JsonReader *r, int table) noexcept nogil:
     """Move the keys and values above the table into it, in the order of the text: the last of equal keys wins."""
     cdef int member = table + 1
-    if r.top == table + 2:
-        lua_rawset(r.L, table)
-        r.top = table
-        return
     while member < r.top:
         lua_pushvalue(r.L, member)
         lua_pushvalue(r.L, member + 1)
@@ -414,17 +376,28 @@ cdef void store_members(JsonReader *r, int table) noexcept nogil:
 
 
 cdef bint read_object(JsonReader *r) noexcept nogil:
+    """Push the object whose brace is at r.at.
+
+    The objects of a list tend to have the same members: one that follows another at the same depth gets its table in
+    the other's size at once. The members of the first wait on the stack until their number is known.
+    """
     cdef int table = r.top + 1
     cdef size_t count = 0
+    cdef bint waits, nulls = False
     if not open_container(r):
         return False
+    r.top += 1
     if r.at < r.end and r.at[0] == b"}":
         r.at += 1
-        lua_createtable(r.L, 0, 0)
-        replace_place(r, table)
-        mark_object(r.L, table)
         r.depth -= 1
+        lua_createtable(r.L, 0, 0)
+        mark_object(r.L, table)
         return True
+    waits = r.guess[r.depth] == 0
+    if waits:
+        lua_pushnil(r.L)
+    else:
+        lua_createtable(r.L, 0, r.guess[r.depth])
     while True:
         skip_space(r)
         if r.at == r.end or r.at[0] != b'"':
@@ -436,13 +409,17 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
         if r.at == r.end or r.at[0] != b":":
             return json_expected(r, b"expected ':' after a key")
         r.at += 1
+        skip_space(r)
+        nulls |= r.at < r.end and r.at[0] == b"n"
         if not read_value(r, False):
             return False
         count += 1
-        if count >= READ_BATCH:
-            if count == READ_BATCH:
-                lua_createtable(r.L, 0, 2 * READ_BATCH)
-                replace_place(r, table)
+        if not waits:
+            lua_rawset(r.L, table)
+            r.top = table
+        elif count == READ_BATCH:
+            waits = False
+            create_table(r, table, 0, 2 * READ_BATCH)
             store_members(r, table)
         skip_space(r)
         if r.at < r.end and r.at[0] == b",":
@@ -452,17 +429,18 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
             break
         else:
             return json_expected(r, b"expected ',' or '}'")
-    if count < READ_BATCH:
-        lua_createtable(r.L, 0, <int>count)
-        replace_place(r, table)
+    if waits:
+        create_table(r, table, 0, count)
         store_members(r, table)
-    # {"a":null} is an empty table too, and was an object.
-    lua_pushnil(r.L)
-    if lua_next(r.L, table):
-        lua_pop(r.L, 2)
-    else:
-        mark_object(r.L, table)
+    r.guess[r.depth] = <uint8_t>min(count, 255)
     r.depth -= 1
+    if nulls:
+        # {"a":null} is an empty table too, and was an object.
+        lua_pushnil(r.L)
+        if lua_next(r.L, table):
+            lua_pop(r.L, 2)
+        else:
+            mark_object(r.L, table)
     return True
 
 
@@ -492,6 +470,16 @@ cdef void explain_json(JsonReader *r, char *wrong, size_t size) noexcept nogil:
         snprintf(wrong, size, b", found the byte 0x%02X", <int>r.at[0])
 
 
+cdef bint read_text(JsonReader *r) noexcept nogil:
+    """Push the one value of the text."""
+    if r.end - r.at >= 3 and memcmp(r.at, b"\xEF\xBB\xBF", 3) == 0:
+        return json_problem(r, r.at, b"the text begins with a byte order mark, which JSON may not")
+    if not reader_room(r) or not read_value(r, False):
+        return False
+    skip_space(r)
+    return r.at == r.end or json_expected(r, b"expected nothing after the value")
+
+
 cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, size_t wrong_size) noexcept nogil:
     """Push the value of a JSON text (decisions 37, RFC 8259).
 
@@ -507,13 +495,8 @@ cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, si
     r.text = &JSON_TEXT
     r.top = r.room = base
     buffer_start(r.text, 0)
-    if size >= 3 and memcmp(data, b"\xEF\xBB\xBF", 3) == 0:
-        json_problem(&r, r.at, b"the text begins with a byte order mark, which JSON may not")
-    elif reader_room(&r) and read_value(&r, False):
-        skip_space(&r)
-        if r.at == r.end:
-            return True
-        json_expected(&r, b"expected nothing after the value")
+    if read_text(&r):
+        return True
     lua_settop(L, base)
     explain_json(&r, wrong, wrong_size)
     return False

@@ -24,20 +24,15 @@ cdef extern from *:
       }
       return strtod_l(text, NULL, neutral);
     }
-
-    static const char DIGIT_PAIRS[] =
-        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
-        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     """
     ctypedef unsigned long long fleet_u128
     double parse_slowly(const char *text) noexcept nogil
-    const char *DIGIT_PAIRS
     int __builtin_clzll(unsigned long long x) noexcept nogil
 
 cdef enum:
     POWER_MIN = -292
     POWER_MAX = 324
-    NUMBER_SIZE = 32            # room that a number's text may need
+    NUMBER_SIZE = 64            # room for a number's text, with what copies of a fixed size write past it
 
 cdef uint64_t[617] POWER_HIGH   # 10**k for k = POWER_MIN.., scaled to 2**127 <= x < 2**128
 cdef uint64_t[617] POWER_LOW
@@ -81,20 +76,32 @@ cdef inline int count_digits(uint64_t value) noexcept nogil:
     return digits + 1 if value >= 10 else digits
 
 
+cdef inline void put_eight(char *out, uint64_t value, int digits) noexcept nogil:
+    """Write a number of at most eight digits as the last `digits` of its eight; eight bytes are written in any case."""
+    cdef uint64_t text = eight_digits(<uint32_t>value) >> (64 - 8 * digits)
+    memcpy(out, &text, 8)
+
+
 cdef inline void put_digits(char *out, uint64_t value, int digits) noexcept nogil:
-    """Write `value` as exactly `digits` digits."""
+    """Write `value`, which has that many digits; up to 7 bytes after them are written too."""
     cdef uint64_t rest
-    while digits >= 2:
-        rest = value // 100
-        memcpy(out + digits - 2, DIGIT_PAIRS + 2 * (value - rest * 100), 2)
-        value = rest
-        digits -= 2
-    if digits:
-        out[0] = <char>(48 + value)
+    if digits > 16:
+        rest = value // 10000000000000000ULL
+        put_eight(out, rest, digits - 16)
+        value -= rest * 10000000000000000ULL
+        out += digits - 16
+        digits = 16
+    if digits > 8:
+        rest = value // 100000000
+        put_eight(out, rest, digits - 8)
+        value -= rest * 100000000
+        out += digits - 8
+        digits = 8
+    put_eight(out, value, digits)
 
 
 cdef int format_integer(char *out, int64_t value) noexcept nogil:
-    """Write the integer; returns the length, at most 20. `out` has NUMBER_SIZE bytes."""
+    """Write the integer; returns the length, at most 20."""
     cdef uint64_t magnitude = <uint64_t>value
     cdef int sign = 0, digits
     if value < 0:
@@ -152,56 +159,71 @@ cdef uint64_t shortest_digits(uint64_t bits, int *exponent) noexcept nogil:
     return s + over
 
 
+cdef inline uint64_t few_decimals(double value) noexcept nogil:
+    """The digits of a positive double with at most three decimals and fifteen digits, times 1000; else 0.
+
+    Decimals of up to fifteen digits all read back as different doubles, so one that reads back is the shortest.
+    """
+    cdef uint64_t thousandths
+    if not value < 1e12:
+        return 0
+    thousandths = <uint64_t><int64_t>(value * 1000 + 0.5)
+    return thousandths if <double>thousandths / 1000 == value else 0
+
+
 cdef int format_double(char *out, double value) noexcept nogil:
     """Write a finite double in its shortest form, always with a point or an exponent; returns the length.
 
     `out` has NUMBER_SIZE bytes. Exponents are used from 1e16 up and below 0.0001, as Python does.
     """
     cdef uint64_t bits, digits
-    cdef int exponent, count, scientific, length = 0
-    cdef char text[24]
+    cdef int exponent = -3, count, scientific, length = 0
+    cdef char[48] text
     memcpy(&bits, &value, 8)
     if bits >> 63:
         out[0] = b"-"
         length = 1
         bits &= 0x7FFFFFFFFFFFFFFFULL
+        value = -value
     if bits == 0:
         memcpy(out + length, b"0.0", 3)
         return length + 3
-    digits = shortest_digits(bits, &exponent)
-    if digits % 100000000 == 0:
-        digits = digits // 100000000
-        exponent += 8
+    digits = few_decimals(value)
+    if digits == 0:
+        digits = shortest_digits(bits, &exponent)
+        if digits % 100000000 == 0:
+            digits = digits // 100000000
+            exponent += 8
     while digits % 10 == 0:
         digits = digits // 10
         exponent += 1
     count = count_digits(digits)
-    put_digits(text, digits, count)
     scientific = exponent + count - 1
     out += length
-    if scientific < -4 or scientific >= 16:
-        out[0] = text[0]
-        length += 1
-        if count > 1:
-            out[1] = b"."
-            memcpy(out + 2, text + 1, count - 1)
-            length += count
-            out += count
-        out[1] = b"e"
-        return length + 1 + format_integer(out + 2, scientific)
-    if exponent >= 0:
-        memcpy(out, text, count)
-        memset(out + count, 48, exponent)
-        memcpy(out + count + exponent, b".0", 2)
-        return length + count + exponent + 2
-    if scientific >= 0:
-        memcpy(out, text, scientific + 1)
+    # The text has at most 17 digits: copies of 24 bytes are cheaper than copies of as many as there are.
+    if 0 <= scientific < count - 1:
+        put_digits(text, digits, count)
+        memcpy(out, text, 24)
         out[scientific + 1] = b"."
-        memcpy(out + scientific + 2, text + scientific + 1, count - scientific - 1)
+        memcpy(out + scientific + 2, text + scientific + 1, 24)
         return length + count + 1
-    memcpy(out, b"0.0000", 6)
-    memcpy(out + 1 - scientific, text, count)
-    return length + 1 - scientific + count
+    if -4 <= scientific < 0:
+        memcpy(out, b"0.000000", 8)
+        put_digits(out + 1 - scientific, digits, count)
+        return length + 1 - scientific + count
+    put_digits(text, digits, count)
+    if 0 <= scientific < 16:
+        memcpy(out, text, 24)
+        memset(out + count, 48, exponent)
+        memcpy(out + scientific + 1, b".0", 2)
+        return length + scientific + 3
+    out[0] = text[0]
+    out[1] = b"."
+    memcpy(out + 2, text + 1, 24)
+    if count > 1:
+        count += 1
+    out[count] = b"e"
+    return length + count + 1 + format_integer(out + count + 1, scientific)
 
 
 # ---- text to doubles

@@ -10,6 +10,10 @@
 #endif
 #include "buffer.h"
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the codec reads text as little-endian numbers"
+#endif
+
 /* Working space of the codec: the thread's, so that a Lua error's jump loses nothing. */
 static __thread Buffer JSON_TEXT;
 static __thread Buffer JSON_MEMBERS;
@@ -25,8 +29,8 @@ static inline fleet_v16 fleet_load16(const void *from) {
 }
 
 static inline fleet_v16 fleet_join(uint64_t low, uint64_t high) {
-  uint64_t both[2] = {low, high};
-  return fleet_load16(both);
+  typedef uint64_t pair __attribute__((vector_size(16)));
+  return (fleet_v16)(pair){low, high};
 }
 
 /* Position of the first byte that is set in a vector of 0x00 and 0xFF; 16 if none is. */
@@ -70,6 +74,42 @@ static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
   return at;
 }
 
+/* Bytes of the character that begins at `at`, which is not ASCII; 0 if it is not UTF-8 (RFC 3629). at < end. */
+static inline size_t utf8_length(const uint8_t *at, const uint8_t *end) {
+  size_t left = (size_t)(end - at);
+  uint32_t c = 0;
+  if (left >= 4)
+    memcpy(&c, at, 4);
+  else
+    for (size_t i = 0; i < left; i++) c |= (uint32_t)at[i] << (8 * i);
+  /* The lead byte is the lowest. 1110xxxx: E0 80..9F would be overlong, ED A0..BF a surrogate. */
+  if ((c & 0x00C0C0F0u) == 0x008080E0u) return (c & 0x200Fu) == 0 || (c & 0x200Fu) == 0x200Du ? 0 : 3;
+  /* 110xxxxx: C0 and C1 would be overlong. */
+  if ((c & 0xC0E0u) == 0x80C0u) return (c & 0x1Eu) == 0 ? 0 : 2;
+  /* 11110xxx: F0 80..8F would be overlong, F4 90.. and above past U+10FFFF. */
+  if ((c & 0xC0C0C0F8u) == 0x808080F0u) {
+    uint32_t top = (c & 7u) << 2 | (c >> 12 & 3u); /* bits 20..16 */
+    return top == 0 || top > 16 ? 0 : 4;
+  }
+  return 0;
+}
+
+/* Copy the characters that are not ASCII and `from` begins with; how many bytes. Three more than the rest of the text
+ * may be written. Stops at what is not UTF-8. */
+static inline size_t copy_wide(char *to, const uint8_t *from, const uint8_t *end) {
+  const uint8_t *at = from;
+  while (at < end && *at >= 128) {
+    size_t length = utf8_length(at, end);
+    if (length == 0) break;
+    if (end - at >= 4)
+      memcpy(to + (at - from), at, 4);
+    else
+      memcpy(to + (at - from), at, length);
+    at += length;
+  }
+  return (size_t)(at - from);
+}
+
 /* The first byte of at..end that is not ASCII, or end. */
 static inline const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end) {
   while (end - at >= 16) {
@@ -111,22 +151,76 @@ static inline size_t copy_plain(char *to, const char *from, size_t size) {
     if (found < 4) return i + found;
     return found < 8 ? size - 8 + found : size;
   }
-  for (; i < size; i++) {
-    if (fleet_write_stop((uint8_t)from[i])) return i;
+  if (i < size) {
+    /* One to three: the first, the middle and the last are all there are. */
+    size_t left = size - i;
+    uint32_t three = 0x20000000u | (uint32_t)(uint8_t)from[i] | (uint32_t)(uint8_t)from[i + (left >> 1)] << 8 |
+                     (uint32_t)(uint8_t)from[size - 1] << 16;
     to[i] = from[i];
+    to[i + (left >> 1)] = from[i + (left >> 1)];
+    to[size - 1] = from[size - 1];
+    if (fleet_first(fleet_write_stops(fleet_join(0x2020202000000000u | three, 0x2020202020202020u))) < 16)
+      while (!fleet_write_stop((uint8_t)from[i])) i++;
+    else
+      i = size;
   }
-  return size;
+  return i;
+}
+
+/* An eight-digit number as eight digits of text, the first in the lowest byte. Each step splits every part in two. */
+static inline uint64_t eight_digits(uint32_t value) {
+  uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+  uint64_t high = (fours * 10486 >> 20) & 0x0000007F0000007Fu; /* / 100, exact below 10000 */
+  uint64_t twos = high | (fours - 100 * high) << 16;
+  high = (twos * 103 >> 10) & 0x000F000F000F000Fu; /* / 10, exact below 100 */
+  return (high | (twos - 10 * high) << 8) + 0x3030303030303030u;
+}
+
+/* Are the eight bytes all digits? (The additions carry a byte that is more than '9' out of its upper four bits.) */
+static inline int are_digits(uint64_t text) {
+  return ((text & 0xF0F0F0F0F0F0F0F0u) | ((text + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4) ==
+         0x3333333333333333u;
+}
+
+/* The number that eight digits of text are. Each step joins neighbours. */
+static inline uint32_t digits_value(uint64_t text) {
+  text -= 0x3030303030303030u;
+  text = text * 10 + (text >> 8);                          /* pairs, in the even bytes */
+  text = (text & 0x000000FF000000FFu) * (100 + (1000000ull << 32)) + (text >> 16 & 0x000000FF000000FFu) * (1 + (10000ull << 32));
+  return (uint32_t)(text >> 32);
+}
+
+/* Append the digits that the text begins with to *value (which may overflow); where they end. */
+static inline const uint8_t *read_digits(const uint8_t *at, const uint8_t *end, uint64_t *value) {
+  uint64_t sum = *value, text;
+  while (end - at >= 8) {
+    memcpy(&text, at, 8);
+    if (!are_digits(text)) break;
+    sum = sum * 100000000 + digits_value(text);
+    at += 8;
+  }
+  while (at < end && (uint8_t)(*at - '0') < 10) sum = sum * 10 + (uint64_t)(*at++ - '0');
+  *value = sum;
+  return at;
 }
 
 /* The first eight bytes as a number that orders as the text does. */
 static inline uint64_t order_prefix(const char *text, size_t size) {
-  uint64_t prefix = 0;
+  uint64_t prefix;
+  uint32_t low, high;
   if (size >= 8) {
     memcpy(&prefix, text, 8);
     return __builtin_bswap64(prefix);
   }
-  for (size_t i = 0; i < size; i++) prefix |= (uint64_t)(uint8_t)text[i] << (56 - 8 * i);
-  return prefix;
+  if (size >= 4) {
+    /* The two loads overlap, and agree where they do. */
+    memcpy(&low, text, 4);
+    memcpy(&high, text + size - 4, 4);
+    return (uint64_t)__builtin_bswap32(low) << 32 | (uint64_t)__builtin_bswap32(high) << (64 - 8 * size);
+  }
+  if (size == 0) return 0;
+  return (uint64_t)(uint8_t)text[0] << 56 | (uint64_t)(uint8_t)text[size >> 1] << (56 - 8 * (size >> 1)) |
+         (uint64_t)(uint8_t)text[size - 1] << (64 - 8 * size);
 }
 
 #endif

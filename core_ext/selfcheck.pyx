@@ -16,7 +16,7 @@ cdef str bind_lua():
 
 
 cdef int probe(lua_State *L) noexcept nogil:
-    """Protected: 0 if serials are found where the allocator put them, for each type of object."""
+    """Protected: 0 if serials are found where the allocator put them, for each type of object, and arrays' sizes."""
     cdef uint64_t before
     luaL_checkversion_(L, LUA_VERSION_NUM, 8 * 16 + 8)
     before = state_of(L).serial
@@ -36,6 +36,12 @@ cdef int probe(lua_State *L) noexcept nogil:
     lua_pushcfunction(L, probe)
     if serial_of(L, -1) != 0:
         return luaL_error(L, b"C function")
+    lua_createtable(L, 7, 3)
+    if array_part(L, -1) != 7:
+        return luaL_error(L, b"array")
+    lua_createtable(L, 0, 3)
+    if array_part(L, -1) != 0:
+        return luaL_error(L, b"array")
     return check_weakness(L)
 
 
