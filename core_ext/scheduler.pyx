@@ -235,15 +235,19 @@ cdef int coroutine_spawn(lua_State *L) noexcept nogil:
 # ---- running
 
 cdef int task_failed(lua_State *L) noexcept nogil:
-    """Protected: engine.failed(error value, traceback) for the dead coroutine given as light userdata."""
+    """Protected: engine.failed(error value, traceback, id of the task) for the dead coroutine given as light userdata."""
     cdef lua_State *dead = <lua_State *>lua_touserdata(L, 1)
+    cdef Task *task = state_of(L).tasks
+    while task.L != dead:
+        task = task.next
     lua_rawgetp(L, LUA_REGISTRYINDEX, &ENGINE_KEY)
     lua_getfield(L, -1, b"failed")
     lua_checkstack(dead, 2)
     lua_pushvalue(dead, -1)
     lua_xmove(dead, L, 1)
     luaL_traceback(L, dead, NULL, 0)
-    lua_call(L, 2, 0)
+    lua_pushinteger(L, task.id)
+    lua_call(L, 3, 0)
     return 0
 
 

@@ -15,6 +15,7 @@ end
 
 local function text(value)
     if type(value) ~= "string" or value == "" then return nil, "a non-empty string" end
+    if not lib.u_len(value) then return nil, "a string in UTF-8" end
     return value
 end
 
@@ -78,7 +79,7 @@ local function priority(value)
             result[key] = type(v) == "number" and v >= 1 and lib.m_tointeger(v) or nil
             wrong = not result[key] and "a positive integer"
         elseif key == "fairness_key" then
-            result[key] = type(v) == "string" and v or nil
+            result[key] = type(v) == "string" and lib.u_len(v) and v or nil
             wrong = not result[key] and "a string"
         elseif key == "fairness_weight" then
             result[key] = type(v) == "number" and v > 0 and v or nil

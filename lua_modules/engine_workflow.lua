@@ -17,6 +17,7 @@ local module = load_module.module
 local errors, internal = module("errors")
 base.errors = errors
 base.os = module("os")
+base.print = module("print")
 local failures -- loaded when the first failure is seen
 
 local run = {
@@ -242,7 +243,7 @@ function jobs.initialize_workflow(job)
         end
     end
     local main = load_module.entry()
-    core.start(function() complete_run(main(lib.t_unpack(arguments, 1, arguments.n))) end)
+    run.main = core.start(function() complete_run(main(lib.t_unpack(arguments, 1, arguments.n))) end)
 end
 
 function jobs.fire_timer(job)
@@ -329,8 +330,11 @@ function engine.apply(activation)
     end
 end
 
-function engine.failed(thrown, traceback)
-    fail_run(internal.from_thrown(thrown, traceback))
+function engine.failed(thrown, traceback, task)
+    local err = internal.from_thrown(thrown, traceback)
+    -- A coroutine beside the main function that lets its cancellation pass has ended, and no more (decision 17).
+    if task ~= run.main and run.cancel_requested and internal.fields(err).kind == "CANCELED" then return end
+    fail_run(err)
 end
 
 function engine.flush()

@@ -85,7 +85,9 @@ function errors.new(spec)
             end
         end
     end
-    return make(spec.kind, spec.message, spec.retryable, spec.details, traceback("", 2))
+    local details = spec.details
+    if details ~= nil and lib.next(details) == nil then details = nil end
+    return make(spec.kind, spec.message, spec.retryable, details, traceback("", 2))
 end
 
 --- errors.wrap(err, context) -> error with the same message, kind, retryable and details; the context is in the stack

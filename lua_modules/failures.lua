@@ -23,21 +23,36 @@ local RETRY_STATES = {
     "internal_server_error", "cancel_requested",
 }
 
+-- What is not UTF-8 cannot be part of a failure: each stray byte becomes U+FFFD, so that the rest arrives.
+local function readable(text)
+    local length, bad = lib.u_len(text)
+    if length then return text end
+    local parts, from = {}, 1
+    while not length do
+        parts[#parts + 1] = lib.s_sub(text, from, bad - 1) .. "\xEF\xBF\xBD"
+        from = bad + 1
+        length, bad = lib.u_len(text, from)
+    end
+    return lib.t_concat(parts) .. lib.s_sub(text, from)
+end
+failures.readable = readable
+
 --- failures.to(err) -> a Failure message. The failure's type is the kind; details[1] restores the rest on the other side.
 function failures.to(err)
     local f = fields(err)
-    local record = { msg = f.message, kind = f.kind, retry = f.retryable, details = f.details, stack = f.stack }
+    local message, kind, stack = readable(f.message), readable(f.kind), readable(f.stack or "")
+    local record = { msg = message, kind = kind, retry = f.retryable, details = f.details, stack = f.stack and stack }
     local encoded = core.payload({ errors = { record } })
     if not encoded then
         record.details = nil
         encoded = core.payload({ errors = { record } })
     end
     return {
-        message = f.message,
+        message = message,
         source = "lua-fleet",
-        stack_trace = f.stack or "",
+        stack_trace = stack,
         application_failure_info = {
-            type = f.kind,
+            type = kind,
             non_retryable = f.retryable == false and not f.thrown,
             details = { payloads = { encoded, n = 1 } },
         },
@@ -51,6 +66,17 @@ local function with(details, extra)
     return merged
 end
 
+-- The values that can be read; the others become what says why they cannot.
+local function listed(payloads)
+    local list = {}
+    for i = 1, payloads.n do
+        local wrong, encoding = core.undecodable(payloads[i])
+        list[i] = wrong and "(" .. wrong .. ", encoding " .. encoding .. ")" or payloads[i]
+        if list[i] == nil then list[i] = core.json_null end
+    end
+    return list
+end
+
 local function restored(failure, info)
     local details = info.details and info.details.payloads
     local first = details and details[1]
@@ -61,7 +87,11 @@ local function restored(failure, info)
     local name = info.type or ""
     local kept
     if details and details.n > 0 then
-        if type(first) == "table" and details.n == 1 and lib.rawlen(first) == 0 then kept = first else kept = { details = details } end
+        if type(first) == "table" and details.n == 1 and lib.rawlen(first) == 0 and not core.undecodable(first) then
+            kept = first
+        else
+            kept = { details = listed(details) }
+        end
     end
     local retryable = not info.non_retryable
     return make(TYPES[name] or name, failure.message or "", retryable, kept, failure.stack_trace)

@@ -8,12 +8,18 @@ local payloads = load("payload")
 
 local funcs = {}
 
-local function check_id(id, name)
+-- With a task queue of its own the id is the name of a Temporal activity type in any language (decision 21).
+local function is_foreign(options)
+    return options ~= nil and (options["activity.task_queue"] or options["temporal.activity.task_queue"]) ~= nil
+end
+
+local function check_id(id, name, options)
     if type(id) ~= "string" then
         error("bad argument #1 to '" .. name .. "' (string expected, got " .. type(id) .. ")", 3)
     end
     if id == "" then return make("INVALID", "function ID required", false) end
-    if not lib.s_find(id, "^[^:]+:.+$") then
+    if not lib.u_len(id) then return make("INVALID", "the function ID is not UTF-8", false) end
+    if not is_foreign(options) and not lib.s_find(id, "^[^:]+:.+$") then
         return make("INVALID", "invalid function ID '" .. id .. "' (namespace:name required)", false)
     end
 end
@@ -34,7 +40,7 @@ local function encode(id, ...)
 end
 
 local function call(executor, id, ...)
-    local wrong = check_id(id, "call")
+    local wrong = check_id(id, "call", executor.options)
     if wrong then return nil, wrong end
     local arguments, err = encode(id, ...)
     if not arguments then return nil, err end
@@ -105,7 +111,7 @@ function future_methods.cancel(self)
 end
 
 local function async(executor, id, ...)
-    local wrong = check_id(id, "async")
+    local wrong = check_id(id, "async", executor.options)
     if wrong then return nil, wrong end
     local arguments, err = encode(id, ...)
     if not arguments then return nil, err end

@@ -59,6 +59,7 @@ function workflow.version(change_id, min, max)
     check_integer(min, 2)
     check_integer(max, 3)
     if change_id == "" then return nil, internal.make("INVALID", "change ID required", false) end
+    if not lib.u_len(change_id) then return nil, internal.make("INVALID", "change ID is not UTF-8", false) end
     if min > max then
         return nil, internal.make("INVALID", "min_supported " .. min .. " is above max_supported " .. max, false)
     end

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import temporalio.workflow
+from google.protobuf.message import DecodeError
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
 from temporalio.common import VersioningBehavior
@@ -102,6 +103,8 @@ class LuaWorkflowInstance(WorkflowInstance):
             )
         except (_core.LuaViolation, _core.LuaFault) as error:
             completion = task_failure(act.run_id, str(error))
+        except DecodeError:
+            completion = task_failure(act.run_id, "the commands of this task hold a name that is not UTF-8")
         if completion.HasField("failed"):
             logger.warning(
                 "Workflow task failed: %s (workflow %s, run %s, %s)\n%s", completion.failed.failure.message,
