@@ -47,11 +47,11 @@ build/%/site: $(CORE_SOURCES) setup.py $(VENV)/.ready
 	@touch $@
 
 debug: build/debug/site ## core tests on a build that counts live objects
-	PYTHONPATH=build/debug/site FLEET_EXPECT_BUILD=debug $(BIN)/pytest -q tests/core tests/lua
+	PYTHONPATH=build/debug/site FLEET_EXPECT_BUILD=debug $(BIN)/pytest -q -n 2 tests/core tests/lua
 
 asan: build/asan/site ## core tests under the address sanitizer
 	PYTHONPATH=build/asan/site FLEET_EXPECT_BUILD=debug PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
-	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" $(BIN)/pytest -q -p no:cacheprovider tests/core tests/lua
+	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" $(BIN)/pytest -q -n 2 -p no:cacheprovider tests/core
 
 clean: ## everything that a build made
 	rm -rf build dist *.egg-info $(VENV)/.ready fleet/_core*.so
