@@ -30,7 +30,7 @@ local invalid = internal.invalid
 function internal.nanoseconds(value)
     local ns = durations.nanoseconds(value)
     if ns then return ns end
-    local given = lib.type(value) == "string" and '"' .. value .. '"' or lib.tostring(value)
+    local given = lib.type(value) == "string" and load("printable")(value) or lib.tostring(value)
     return invalid("invalid duration " .. given .. ': expected a number of nanoseconds, a string such as "1h30m" or '
         .. '"250ms", or a Duration')
 end

@@ -8,16 +8,10 @@ local _, moment = load("time_moment")
 local _, zones = load("time_zone")
 local _, layouts = load("time_layout")
 local civil = load("time_civil")
+local quote = load("printable")
 local MONTHS, DAYS = layouts.MONTHS, layouts.DAYS
 
 local parse = {}
-
-local function quote(text)
-    return '"' .. lib.s_gsub(text, '[%c"\\\x80-\xFF]', function(c)
-        if c == '"' or c == "\\" then return "\\" .. c end
-        return lib.s_format("\\x%02x", lib.s_byte(c))
-    end) .. '"'
-end
 
 -- Readers take the text, a position and what was read so far, and return the position after the element; nil if the
 -- text is not what the element wants; nil and the name of the quantity if it is out of range.

@@ -76,8 +76,8 @@ function zone.load_location(name)
     if name == "Local" then return zone.localtz end
     local found = named(name)
     if not found then
-        return nil, errors.make("NOT_FOUND", 'unknown time zone "' .. name
-            .. '": expected a name of the IANA database, such as "Europe/Berlin"', false)
+        return nil, errors.make("NOT_FOUND", "unknown time zone " .. load("printable")(name)
+            .. ': expected a name of the IANA database, such as "Europe/Berlin"', false)
     end
     return found
 end

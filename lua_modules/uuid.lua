@@ -10,9 +10,7 @@ local uuid = {}
 
 local function invalid(message) return nil, errors.make("INVALID", message, false) end
 
-local function hex(bytes)
-    return (lib.s_gsub(bytes, ".", function(c) return s_format("%02x", s_byte(c)) end))
-end
+local function hex(bytes) return s_format(lib.s_rep("%02x", #bytes), s_byte(bytes, 1, #bytes)) end
 
 local function dashed(digits)
     return s_sub(digits, 1, 8) .. "-" .. s_sub(digits, 9, 12) .. "-" .. s_sub(digits, 13, 16) .. "-"
@@ -39,7 +37,8 @@ end
 
 local function not_uuid(value)
     if type(value) ~= "string" then return invalid("invalid UUID: expected a string, got " .. type(value)) end
-    return invalid('invalid UUID "' .. value .. '": expected a form such as 018f0d4e-7a3b-7c21-9f44-1c2d3e4f5a6b')
+    return invalid("invalid UUID " .. load("printable")(value)
+        .. ": expected a form such as 018f0d4e-7a3b-7c21-9f44-1c2d3e4f5a6b")
 end
 
 -- 32 digits with the version and the variant of RFC 9562 set.
@@ -164,7 +163,7 @@ function uuid.format(text, form)
     if form == nil or form == "standard" then return dashed(digits), nil end
     if form == "simple" then return digits, nil end
     if form == "urn" then return "urn:uuid:" .. dashed(digits), nil end
-    return invalid('unknown UUID format "' .. form .. '": expected "standard", "simple" or "urn"')
+    return invalid("unknown UUID format " .. load("printable")(form) .. ': expected "standard", "simple" or "urn"')
 end
 
 return uuid

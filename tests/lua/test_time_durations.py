@@ -140,3 +140,17 @@ def test_methods_want_a_duration(either: Runs) -> None:
         ScriptError, match=r"script.lua:1: bad argument to 'seconds' \(duration expected, got nil; call it with ':'\)"
     ):
         either('local v = time.parse_duration("1s").seconds() return v').finish()
+
+
+def test_messages_stay_short_and_printable(workflow: Runs) -> None:
+    run = workflow("""
+        local _, a = time.sleep("\\xff\\0" .. ("x"):rep(1000))
+        local _, b = time.load_location("\\xff")
+        local _, c = uuid.version("\\xff")
+        local _, d = time.parse("2006", ("y"):rep(1000))
+        return {a:message(), b:message(), c:message(), d:message()}
+    """)
+    a, b, c, d = run.finish()
+    assert a.startswith('invalid duration "\\xff\\x00xxxx') and 'x..."' in a and len(a) < 300
+    assert b.startswith('unknown time zone "\\xff"') and c.startswith('invalid UUID "\\xff"')
+    assert d.startswith('parsing time "yyyy') and len(d) < 300

@@ -218,7 +218,7 @@ PARSE = """
         ("15:04 MST", "10:11 X", 'INVALID parsing time "10:11 X" as "15:04 MST": cannot parse "X" as "MST"'),
         ("05.000", "05.12", 'INVALID parsing time "05.12" as "05.000": cannot parse ".12" as ".000"'),
         ("2006 x", "2024 y", 'INVALID parsing time "2024 y" as "2006 x": cannot parse "y" as " x"'),
-        ('2006"\n', "é", 'INVALID parsing time "\\xc3\\xa9" as "2006\\"\\x0a": cannot parse "\\xc3\\xa9" as "2006"'),
+        ('2006"\n', "é", 'INVALID parsing time "\\xc3\\xa9" as "2006"\\x0a": cannot parse "\\xc3\\xa9" as "2006"'),
     ],
 )
 def test_parse(workflow: Runs, layout: str, text: str, result: str) -> None:
