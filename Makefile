@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup demo test lint types bench debug asan golden clean
+.PHONY: help setup demo test lint types bench debug asan package clean
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
@@ -52,6 +52,16 @@ debug: build/debug/site ## core tests on a build that counts live objects
 asan: build/asan/site ## core tests under the address sanitizer
 	PYTHONPATH=build/asan/site FLEET_EXPECT_BUILD=debug PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" $(BIN)/pytest -q -n 2 -p no:cacheprovider tests/core
+
+package: setup ## wheel and sdist; the wheel works outside the checkout
+	rm -rf dist build/package
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	PYTHONWARNINGS=ignore $(BIN)/python -m build --outdir dist . > build/package.log || { cat build/package.log; exit 1; }
+	$(PYTHON) -m venv build/package
+	build/package/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	cd / && $(CURDIR)/build/package/bin/fleet check $(CURDIR)/examples/orders
+	cd / && $(CURDIR)/build/package/bin/fleet run app:saga_workflow --embedded --app $(CURDIR)/examples/orders \
+	  '{"items":["book"],"payment":{"amount":5,"customer":"c","order_id":"p1"},"shipping":{"order_id":"p1","address":"here"}}'
 
 clean: ## everything that a build made
 	rm -rf build dist *.egg-info $(VENV)/.ready fleet/_core*.so
