@@ -42,6 +42,8 @@
 #define LUA_OPEQ 0
 #define LUA_OPLT 1
 #define LUA_OPLE 2
+#define LUA_GCSTOP 0
+#define LUA_GCRESTART 1
 #define LUA_GCCOLLECT 2
 #define LUA_GLIBK 1
 #define LUA_COLIBK 4

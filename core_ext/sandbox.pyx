@@ -172,6 +172,7 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     """Protected: prepare a state and load the engine whose name is given as light userdata."""
     cdef const char *engine = <const char *>lua_touserdata(L, 1)
     cdef int stock, base
+    lua_gc(L, LUA_GCSTOP)       # nearly all of this stays: a collection on the way finds nothing
     luaL_checkversion_(L, LUA_VERSION_NUM, 8 * 16 + 8)
     lua_newtable(L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &TASKS_KEY)
@@ -214,5 +215,6 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     lua_call(L, 2, 1)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &ENGINE_KEY)
     lua_settop(L, 0)
+    lua_gc(L, LUA_GCRESTART)
     builtins_known()
     return 0

@@ -27,7 +27,8 @@ def test_the_order_of_all_kinds_of_keys(run_lua: Any) -> None:
     local t = {
         [second] = 1, [string.rep] = 1, [first] = 1, [true] = 1, [false] = 1, b = 1, a = 1, [""] = 1, ["a\\0"] = 1,
         aa = 1, B = 1, ["\\xff"] = 1, [2.5] = 1, [-0.5] = 1, [1e300] = 1, [math.huge] = 1, [-math.huge] = 1,
-        [3] = 1, [-7] = 1, [1] = 1, [0] = 1, [math.mininteger] = 1, [math.maxinteger] = 1, [2^53] = 1, [coroutine.create] = 1,
+        [3] = 1, [-7] = 1, [1] = 1, [0] = 1, [math.mininteger] = 1, [math.maxinteger] = 1, [2^53] = 1,
+        [coroutine.create] = 1,
     }
     local out = {}
     for k in pairs(t) do out[#out + 1] = names[k] or type(k) == "string" and string.format("%q", k) or tostring(k) end
@@ -218,6 +219,7 @@ def test_what_next_remembers_goes_with_the_table(run_lua: Any) -> None:
 
 # ---- how values are shown
 
+
 def test_objects_are_shown_by_numbers_of_their_own(run_lua: Any) -> None:
     script = """
     local unseen = {}
@@ -232,7 +234,9 @@ def test_objects_are_shown_by_numbers_of_their_own(run_lua: Any) -> None:
 
 
 def test_built_in_functions_are_shown_by_name(run_lua: Any) -> None:
-    script = "return tostring(string.rep), tostring(pairs), tostring(math.floor), ('%p'):format(next), tostring((ipairs{}))"
+    script = (
+        "return tostring(string.rep), tostring(pairs), tostring(math.floor), ('%p'):format(next), tostring((ipairs{}))"
+    )
     result = run_lua(script)
     assert result[:4] == [
         "function: builtin: string.rep", "function: builtin: pairs", "function: builtin: math.floor", "builtin: next",

@@ -1,4 +1,4 @@
-"""table.*: as stock Lua 5.5, metamethods and errors included; sort is stable and cannot be led astray (decisions 5 and 11)."""
+"""table.*: as stock Lua 5.5, metamethods and errors included, but bounded; sort is stable (decisions 5 and 11)."""
 
 from __future__ import annotations
 
@@ -224,6 +224,7 @@ def test_sorting_a_sorted_table_compares_each_pair_once(run_lua: Any) -> None:
 
 
 # ---- bounds
+
 
 @pytest.mark.parametrize(
     "script",
