@@ -3,6 +3,8 @@
 # Tables are made in the right size at once, because growing them costs more than filling them: the members of a container
 # wait on the Lua stack until their number is known. Only containers of more than READ_BATCH members grow as they are read.
 
+from libc.math cimport isinf
+
 cdef enum:
     JSON_DEPTH = 128
     READ_BATCH = 1024           # members of one container that may wait on the stack

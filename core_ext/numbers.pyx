@@ -5,8 +5,6 @@
 # back as the same double, and the nearest of those. Reading multiplies by the power and knows how far off the product
 # can be: if that does not decide the rounding, strtod does.
 
-from libc.math cimport isinf
-
 cdef extern from *:
     """
     #include <locale.h>

@@ -16,7 +16,7 @@ from json_codec import Codec
 EXACT = Context(prec=1200)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def codec() -> Iterator[Codec]:
     codec = Codec()
     yield codec

@@ -17,7 +17,7 @@ from fleet import _core
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def codec() -> Iterator[Codec]:
     codec = Codec()
     yield codec
