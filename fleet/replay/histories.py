@@ -67,13 +67,27 @@ def _from_json(path: Path, data: bytes) -> list[Any]:
             f"{path}: no workflow history: it has no list `events`\n"
             "    `temporal workflow show --output json` and the UI's Download write one"
         )
+    if _decoded(document):
+        raise HistoryError(
+            f"{path}: its payloads are decoded, so a replay would not see what the run saw\n"
+            "    download it without decoding, or with `temporal workflow show --output json`"
+        )
     try:
         return list(WorkflowHistory.from_json("", document).events)
     except (ParseError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise HistoryError(
-            f"{path}: no workflow history: {error}\n"
-            "    was it downloaded with decoded payloads? Do it without, or with `temporal workflow show --output json`"
-        ) from None
+        raise HistoryError(f"{path}: no workflow history: {error}") from None
+
+
+def _decoded(value: Any) -> bool:
+    """Whether something that should be a list of payloads holds plain values, as the UI can write it."""
+    if isinstance(value, list):
+        return any(_decoded(item) for item in value)
+    if not isinstance(value, dict):
+        return False
+    payloads = value.get("payloads")
+    if isinstance(payloads, list):
+        return any(not isinstance(payload, dict) or (payload and "metadata" not in payload) for payload in payloads)
+    return any(_decoded(below) for below in value.values())
 
 
 def _from_protobuf(path: Path, data: bytes) -> list[Any]:

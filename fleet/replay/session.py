@@ -159,6 +159,9 @@ class ReplaySession:
             hint = did_you_mean(started.workflow_type.name, self._types) or "it has no workflows"
             message = f"the application has no workflow of the type {started.workflow_type.name}: {hint}"
             return replace(report, status="error", message=message)
+        if not any(event.HasField("workflow_task_scheduled_event_attributes") for event in history.events):
+            # Not begun, because of a start delay or a schedule: core would wait for ever for a task.
+            return report
         origin = Origin(started.task_queue.name, self._namespace or self._namespace_of(entry))
         times = []
         for _ in range(repeat):

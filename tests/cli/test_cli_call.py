@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from conftest import Fleet
+from fleet_command import Fleet
 
 
 def test_result_has_the_digits_that_lua_gave(fleet: Fleet, lua: Callable[[str], str]) -> None:

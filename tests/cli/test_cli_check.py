@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from conftest import INDEX, Fleet
+from fleet_command import INDEX, Fleet
 
 
 def test_nothing_wrong(fleet: Fleet) -> None:
@@ -22,7 +22,8 @@ def test_current_directory_is_the_default(fleet: Fleet) -> None:
 
 
 def test_everything_is_told_with_its_place(fleet: Fleet, lua: Callable[[str], str]) -> None:
-    app = fleet.app(order__lua=lua('    undefined_thing()\n    return funcs.call("shop:chrge")'), charge__lua="return {\n")
+    order = lua('    undefined_thing()\n    return funcs.call("shop:chrge")')
+    app = fleet.app(order__lua=order, charge__lua="return {\n")
     done = fleet("check", app)
     assert done.code == 1
     assert "app/order.lua:2: error: entry shop:order: " in done.out
@@ -33,7 +34,8 @@ def test_everything_is_told_with_its_place(fleet: Fleet, lua: Callable[[str], st
 
 
 def test_yaml_that_does_not_load_is_a_finding(fleet: Fleet) -> None:
-    done = fleet("check", fleet.app(_index__yaml="namespace: shop\nentries:\n  - {name: a}\n  - {name: b, kind: what}\n"))
+    app = fleet.app(_index__yaml="namespace: shop\nentries:\n  - {name: a}\n  - {name: b, kind: what}\n")
+    done = fleet("check", app)
     assert done.code == 1
     assert "2 errors, 0 warnings" in done.out
 

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from conftest import INDEX, ORDER, Fleet
+from fleet_command import INDEX, ORDER, Fleet
 
 
 def server_pids(home: Path) -> list[int]:
@@ -65,8 +65,8 @@ def test_says_what_it_serves_reloads_and_leaves_nothing(fleet: Fleet) -> None:
     assert "is in use by another embedded Temporal server (pid " in second.err
 
     # What is open goes on after a restart.
-    waiting = fleet("run", "shop:order", '{"id": "w", "amount": 1, "wait": "3s"}', "--app", "app", "--detach", "--id", "w")
-    assert waiting.code == 0
+    order = '{"id": "w", "amount": 1, "wait": "3s"}'
+    assert fleet("run", "shop:order", order, "--app", "app", "--detach", "--id", "w").code == 0
     assert server_pids(fleet.home)
     assert dev.stop(signal.SIGTERM) == 143
     assert server_pids(fleet.home) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from conftest import Dev, Fleet
+from fleet_command import INDEX, Dev, Fleet
 
 
 def test_finds_the_running_dev_server(shared_fleet: Fleet, dev: Dev) -> None:
@@ -59,8 +59,7 @@ def test_address_and_namespace(shared_fleet: Fleet, dev: Dev) -> None:
 
 
 def test_nobody_polls(shared_fleet: Fleet, dev: Dev) -> None:
-    other = shared_fleet.app("other", **{"_index__yaml": (shared_fleet.home / "app/_index.yaml").read_text().replace(
-        "task_queue: shop}", "task_queue: forgotten}")})
+    other = shared_fleet.app("other", _index__yaml=INDEX.replace("task_queue: shop}", "task_queue: forgotten}"))
     done = shared_fleet(
         "run", "shop:order", '{"id": "5"}', "--app", other, "--address", dev.address, "--timeout", "6s"
     )
@@ -74,7 +73,7 @@ def test_nothing_answers(fleet: Fleet) -> None:
     done = fleet("run", "shop:order", "{}", "--app", app)
     assert done.code == 4
     assert "_index.yaml:4: entry shop:temporal: cannot connect to Temporal at 127.0.0.1:1" in done.err
-    assert "(the address comes from the temporal.client entry; `fleet run --embedded` brings its own server)" in done.err
+    assert "(the address comes from the temporal.client entry; `fleet run --embedded` brings its own" in done.err
     fleet.environ["TEMPORAL_ADDRESS"] = "127.0.0.1:2"
     done = fleet("run", "shop:order", "{}", "--app", app)
     assert "cannot connect to Temporal at 127.0.0.1:2" in done.err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Fleet
+from fleet_command import Fleet
 
 
 def test_help_tells_commands_and_exit_codes(fleet: Fleet) -> None:
@@ -66,7 +66,7 @@ def test_no_traceback_for_a_users_mistake(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(("argument", "message"), [
-    ("hello", """argument 1 is not JSON: hello\n    a string is written with its quotes inside the shell's: '"hello"'"""),
+    ("hello", """is not JSON: hello\n    a string is written with its quotes inside the shell's: '"hello"'"""),
     ("it's", """a string is written with its quotes inside the shell's: '"it'"'"'s"'"""),
     ("{\"a\": }", 'argument 1 is not JSON: line 1, column 7: Expecting value: {"a": }'),
     ("{'a': 1}", "put the whole argument in single quotes, strings inside it in double quotes"),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Recorded
+from recorded_run import Recorded
 from temporalio.api.history.v1 import History
 
 from fleet.replay import HistoryError, history_files, read_history
@@ -45,7 +45,7 @@ def test_file_name_stands_in_for_a_missing_workflow_id(recorded: Recorded, tmp_p
     (b"{}", "no workflow history: it has no list `events`"),
     (b'{"events": []}', "the history has no events"),
     (b'{"events": [{"eventId": "x"}]}', "no workflow history: "),
-    (b'{"events": [{"eventId": "1", "eventType": "EVENT_TYPE_TIMER_FIRED"}]}', "first event is not WorkflowExecutionStarted"),
+    (b'{"events": [{"eventType": "EVENT_TYPE_TIMER_FIRED"}]}', "the first event is not WorkflowExecutionStarted"),
     (b"\xff\xff\xff", "neither JSON nor a protobuf temporal.api.history.v1.History"),
 ])
 def test_refusals(tmp_path: Path, data: bytes, message: str) -> None:
@@ -62,7 +62,7 @@ def test_decoded_payloads_are_explained(recorded: Recorded, tmp_path: Path) -> N
     document["events"][0]["workflowExecutionStartedEventAttributes"]["input"] = {"payloads": [{"id": "1"}]}
     path = tmp_path / "decoded.json"
     path.write_text(json.dumps(document))
-    with pytest.raises(HistoryError, match="was it downloaded with decoded payloads"):
+    with pytest.raises(HistoryError, match="its payloads are decoded"):
         read_history(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import INDEX, ORDER, Recorded, Replay, write_app
+from recorded_run import INDEX, ORDER, Recorded, Replay, write_app
 
 from fleet.replay import Job, replay_all
 from fleet.replay.session import ReplaySession
@@ -83,13 +83,22 @@ async def test_unknown_type(replay: Replay) -> None:
     assert report.message == "the application has no workflow of the type OrderType: did you mean OrderTypo?"
 
 
-async def test_a_session_goes_on_after_failures(recorded: Recorded, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "app", ORDER)
+async def test_a_session_goes_on_after_what_does_not_fit(recorded: Recorded, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "app", ORDER.replace('"20ms"', 'order.nap or "20ms"').replace("tax", "tux"))
     async with ReplaySession.open(app) as session:
-        assert (await session.replay(recorded.history)).status == "ok"
-        cut = type(recorded.history)(recorded.history.workflow_id, recorded.history.events[:1])
-        await session.replay(cut)
-        assert (await session.replay(recorded.history, repeat=3)).status == "ok"
+        for _ in range(3):
+            assert (await session.replay(recorded.history)).status == "nondeterminism"
+
+
+async def test_every_beginning_of_a_history_fits(recorded: Recorded, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "app", ORDER)
+    events = recorded.history.events
+    async with ReplaySession.open(app) as session:
+        for length in range(1, len(events) + 1):
+            beginning = type(recorded.history)(recorded.history.workflow_id, events[:length])
+            report = await session.replay(beginning)
+            assert (report.status, report.message) == ("ok", ""), f"the first {length} events"
+        assert report.activations >= 3
 
 
 @pytest.mark.parametrize("processes", [1, 2])
