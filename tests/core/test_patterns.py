@@ -123,6 +123,7 @@ def test_random_patterns_do_what_stock_lua_does(run_lua: Any, seed: int) -> None
     assert differences(run_lua, (random_case(source) for _ in range(2500)), GMATCH) == []
 
 
+BROKEN = ["[a", "[]", "[^]", "[%", "%", "(", ")", "(()", "a%", "%f", "%fa", "%b", "%bx", "%1", "(%1)", "(a%2)"]
 CASES = [
     # the frontier, at both ends
     "case(string.gsub, 'THE (quick) fox', '%f[%a]%a+%f[%A]', string.lower)",
@@ -167,7 +168,7 @@ CASES = [
     *(
         f"case(string.{function}, 'abc', '{pattern}')"
         for function in ("find", "match")
-        for pattern in "[a [] [^] [% % ( ) (() a% %f %fa %b %bx %1 (%1) (a%2)".split()
+        for pattern in BROKEN
     ),
     "case(string.find, 'a', ('()'):rep(33))",
     "case(string.find, 'a', ('()'):rep(32))",

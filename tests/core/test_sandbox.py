@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -359,13 +360,14 @@ for name, source in json.load(sys.stdin).items():
 def set_off(bombs: dict[str, str]) -> dict[str, tuple[int, str]]:
     """Run each script in a child of one process: {name: (exit status, outcome)}."""
     here = Path(__file__).parent
+    paths = [str(here), os.environ.get("PYTHONPATH") or str(here.parent.parent)]
     done = subprocess.run(
         [sys.executable, "-c", RUNNER],
         input=json.dumps(bombs),
         capture_output=True,
         text=True,
         timeout=110,
-        env={"PYTHONPATH": f"{here}:{here.parent.parent}", "PATH": ""},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
