@@ -118,8 +118,12 @@ async def _wait(
             async with asyncio.timeout(patience.total_seconds() if patience is not None else None):
                 ended = await follower.ended()
         except TimeoutError:
-            say_error(f"{handle.id} has not ended after {args.timeout}; it goes on")
+            say_error(f"{handle.id} has not ended after {args.timeout}{'' if args.embedded else '; it goes on'}")
             return FAILED
+        except asyncio.CancelledError:
+            if not args.embedded:
+                say(f"{handle.id} goes on", "dim")
+            raise
     return _tell(args, entry, handle, ended)
 
 
