@@ -10,6 +10,7 @@ from libc.stdio cimport snprintf
 cdef enum:
     HOOK_INTERVAL = 4096
     CHARGE_CLOCK = 65536        # C work between two looks at the clock
+    RESUME_COST = 100           # of giving a task its turn: the hook counts anew then, and would miss tasks that yield early
     UNYIELDING_GRACE = 1000000000   # ns past its slice that a function may spend where it cannot yield (a comparator, a pattern)
 
 
@@ -53,18 +54,31 @@ cdef int raise_violation(lua_State *L) noexcept nogil:
     return luaL_error(L, b"%s", violation_text(st))
 
 
+cdef void stop_for_good(lua_State *L, StateC *st) noexcept nogil:
+    """Leave a script from the hook, which must return at once. By a yield that nobody resumes, where that is possible: an
+    error would be caught by each pcall on the way, at the price of a walk over the stack, and may have thousands to pass."""
+    if st.current == NULL or not lua_isyieldable(L):
+        raise_violation(L)
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1)      # should there be no memory for the report
+    report(st, L, violation_text(st))
+    st.handed_over = True
+    lua_yield(L, 0)
+
+
 cdef void on_count(lua_State *L, lua_Debug *ar) noexcept nogil:
     cdef StateC *st = state_of(L)
     if st.violation:
-        raise_violation(L)
+        stop_for_good(L, st)
+        return
     st.instructions += HOOK_INTERVAL
     if st.instructions > st.instruction_limit:
         violate(st, VIOLATION_INSTRUCTIONS)
-        raise_violation(L)
+        stop_for_good(L, st)
+        return
     if monotonic() > st.deadline:
         if not st.sliced:
             violate(st, VIOLATION_TIME)
-            raise_violation(L)
+            stop_for_good(L, st)
         elif st.current != NULL and lua_isyieldable(L):
             task_ready(st, st.current)
             st.handed_over = True
@@ -88,6 +102,17 @@ cdef void charge(lua_State *L, uint64_t work) noexcept nogil:
         if monotonic() > st.deadline + (UNYIELDING_GRACE if st.sliced else 0):
             violate(st, VIOLATION_TIME)
             raise_violation(L)
+
+
+cdef bint resume_charged(StateC *st) noexcept nogil:
+    """Charge the turn of a task; False when the budget is spent. Slices have their own look at the clock."""
+    cdef uint64_t before = st.instructions
+    st.instructions += RESUME_COST
+    if st.instructions > st.instruction_limit:
+        violate(st, VIOLATION_INSTRUCTIONS)
+    elif not st.sliced and before // CHARGE_CLOCK != st.instructions // CHARGE_CLOCK and monotonic() > st.deadline:
+        violate(st, VIOLATION_TIME)
+    return not st.violation
 
 
 cdef int raise_sandbox(lua_State *L, const char *text) noexcept nogil:

@@ -327,6 +327,9 @@ cdef int run_ready(StateC *st) noexcept nogil:
         if st.sliced and monotonic() > st.deadline:
             break
         task = st.ready
+        if not resume_charged(st):
+            note_violation(st, task.L)
+            break
         st.ready = task.next_ready
         if st.ready == NULL:
             st.ready_tail = NULL
