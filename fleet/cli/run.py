@@ -6,16 +6,17 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import NamedTuple
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
 
 from fleet.registry import App, ClientEntry, WorkflowEntry, parse_duration
 from fleet.server import workflow_url
-from fleet.worker.dev import embedded_server, serve_embedded
+from fleet.worker.dev import embedded_server, first, serve_embedded
 from fleet.worker.follow import Ended, Follower
 from fleet.worker.reach import find_server
 from fleet.worker.start import AlreadyRunning, start_run
@@ -41,7 +42,7 @@ The result is printed as JSON on stdout; a failed run prints kind, message and L
 Ctrl-C stops the waiting, not the workflow (except with --embedded)."""
 
 _GIVE_UP_AFTER = 2
-"""Failures of one workflow task: nobody repairs the code of an --embedded run, and the third try is ten seconds away."""
+"""Failed workflow tasks in a row: nobody repairs the code of an --embedded run, and the next try is 10 s away."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_arguments(parser)
     add_app_option(parser)
     add_server_options(parser)
-    parser.add_argument("--embedded", action="store_true", help="bring a server and workers up and down around the run")
+    parser.add_argument("--embedded", action="store_true", help="bring server and workers up and down around the run")
     parser.add_argument("--id", metavar="ID", default="", help="workflow id (default: a generated one)")
     parser.add_argument("--detach", action="store_true", help="do not wait; print the workflow id")
     parser.add_argument("--timeout", metavar="DURATION", default="", help="stop waiting after this time, such as 30s")
@@ -81,7 +82,7 @@ async def _run(
     args: argparse.Namespace, app: App, entry: WorkflowEntry, texts: list[str], patience: timedelta | None
 ) -> int:
     client_entry = app.clients[app.workers[entry.worker or ""].client]
-    async with _server(args, app, client_entry) as (client, ui_url):
+    async with _server(args, app, client_entry) as (client, ui_url, trouble):
         try:
             handle = await start_run(client, app, entry, [payload_of(text) for text in texts], workflow_id=args.id)
         except AlreadyRunning as error:
@@ -92,31 +93,40 @@ async def _run(
             say(link, "dim") if link else None
             return OK
         say(f"{entry.id} runs as {handle.id}{f'  {link}' if link else ''}", "dim")
-        return await _wait(args, entry, handle, patience)
+        return await _wait(args, entry, handle, patience, trouble)
+
+
+class _Server(NamedTuple):
+    """A client; the URL of the web UI, "" if unknown; what waits for ever, or raises what goes wrong there."""
+
+    client: Client
+    ui_url: str
+    trouble: Callable[[], Awaitable[object]]
 
 
 @asynccontextmanager
-async def _server(args: argparse.Namespace, app: App, entry: ClientEntry) -> AsyncIterator[tuple[Client, str]]:
-    """A client of the server where the run is to be, and the URL of its web UI if that is known."""
+async def _server(args: argparse.Namespace, app: App, entry: ClientEntry) -> AsyncIterator[_Server]:
+    """The server where the run is to be."""
     if args.embedded:
         async with embedded_server(app) as server, serve_embedded(app, server) as serving:
             for warning in serving.warnings:
                 say_warning(warning)
-            yield serving.clients[entry.id], ""
+            yield _Server(serving.clients[entry.id], "", serving.failed)
         return
     reach = find_server(app, address=args.address, namespace=args.namespace)
     hint = "`fleet run --embedded` brings its own server"
-    yield await connect_or_explain(reach, entry, hint), reach.ui_url
+    yield _Server(await connect_or_explain(reach, entry, hint), reach.ui_url, asyncio.Event().wait)
 
 
 async def _wait(
-    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue], patience: timedelta | None
+    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue],
+    patience: timedelta | None, trouble: Callable[[], Awaitable[object]],
 ) -> int:
     with RunView(entry.id, handle.id) as view:
         follower = Follower(handle, view.show, give_up_after=_GIVE_UP_AFTER if args.embedded else None)
         try:
             async with asyncio.timeout(patience.total_seconds() if patience is not None else None):
-                ended = await follower.ended()
+                ended = await first(follower.ended(), trouble())
         except TimeoutError:
             say_error(f"{handle.id} has not ended after {args.timeout}{'' if args.embedded else '; it goes on'}")
             return FAILED
@@ -124,6 +134,7 @@ async def _wait(
             if not args.embedded:
                 say(f"{handle.id} goes on", "dim")
             raise
+    assert isinstance(ended, Ended)
     return _tell(args, entry, handle, ended)
 
 

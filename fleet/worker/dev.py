@@ -102,7 +102,7 @@ async def serve_reloading(app: App, server: EmbeddedServer, events: DevEvents, *
         async with serve_embedded(app, server) as serving:
             events.serving(serving)
             change = _next_app(app, server, events) if reload else asyncio.Event().wait()
-            found = await _first(change, serving.failed(), _server_end(server))
+            found = await first(change, serving.failed(), _server_end(server))
         assert isinstance(found, App), "everything else raises or waits for ever"
         app = found
 
@@ -150,8 +150,8 @@ async def _server_end(server: EmbeddedServer) -> None:
     await asyncio.Event().wait()
 
 
-async def _first(*works: Awaitable[object]) -> object:
-    """The result of the first work to end; the others are cancelled."""
+async def first(*works: Awaitable[object]) -> object:
+    """The result of the first work to end, or what it raises; the others are cancelled."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHandle
@@ -23,6 +24,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from fleet.registry import App, WorkflowEntry, parse_duration
 from fleet.registry.call_options import split_option
+
+E = TypeVar("E", bound=IntEnum)
 
 _DURATIONS = {
     "execution_timeout": "execution_timeout", "run_timeout": "run_timeout", "task_timeout": "task_timeout",
@@ -93,9 +96,9 @@ def start_options(options: Mapping[str, Any], attribute_types: Mapping[str, str]
             [_attribute(name, value, attribute_types.get(name)) for name, value in attributes.items()]
         )
     if "id_conflict_policy" in options:
-        kwargs["id_conflict_policy"] = WorkflowIDConflictPolicy[_enum(options["id_conflict_policy"])]
+        kwargs["id_conflict_policy"] = _named(WorkflowIDConflictPolicy, options["id_conflict_policy"])
     if "id_reuse_policy" in options:
-        kwargs["id_reuse_policy"] = WorkflowIDReusePolicy[_enum(options["id_reuse_policy"])]
+        kwargs["id_reuse_policy"] = _named(WorkflowIDReusePolicy, options["id_reuse_policy"])
     return kwargs
 
 
@@ -113,8 +116,10 @@ def _duration(value: Any) -> timedelta:
     return parse_duration(value) if isinstance(value, str) else timedelta(milliseconds=value)
 
 
-def _enum(value: str) -> str:
-    return value.upper().replace("-", "_")
+def _named(enum: type[E], word: str) -> E:
+    """The member of a name in any case, with `-` or `_` or neither; the registry has seen that there is one."""
+    folded = word.upper().replace("-", "").replace("_", "")
+    return next(member for member in enum if member.name.replace("_", "") == folded)
 
 
 def _retry_policy(given: Mapping[str, Any]) -> RetryPolicy:
@@ -129,7 +134,12 @@ def _retry_policy(given: Mapping[str, Any]) -> RetryPolicy:
 
 
 def _attribute(name: str, value: Any, declared: str | None) -> SearchAttributePair[Any]:
-    key: SearchAttributeKey[Any] = _KEYS[declared or _guess(value)](name)
+    type = declared or _guess(value)
+    if type == "Datetime" and isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if type == "Int" and isinstance(value, float):
+        value = int(value)
+    key: SearchAttributeKey[Any] = _KEYS[type](name)
     return SearchAttributePair(key, value)
 
 

@@ -66,7 +66,8 @@ def test_refusals_of_the_command_line(fleet: Fleet) -> None:
     assert (done.code, "empty: no histories in this directory" in done.err) == (2, True)
     done = fleet("replay", app, "nowhere.json")
     assert done.code == 1
-    assert done.out == "ERROR    nowhere.json\n    cannot be read: No such file or directory\n1 history: 0 ok, 1 not replayed\n"
+    assert done.out.startswith("ERROR    nowhere.json\n    cannot be read: No such file or directory\n")
+    assert done.out.endswith("1 history: 0 ok, 1 not replayed\n")
     assert fleet("replay", app, "x.json", "-j", "0").code == 2
 
 
