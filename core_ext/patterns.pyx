@@ -232,6 +232,7 @@ cdef int pattern_gsub(lua_State *L) noexcept nogil:
     cdef const uint8_t *at
     cdef const uint8_t *end
     cdef const uint8_t *last = NULL
+    cdef const uint8_t *copied  # up to here the subject is in `out`
     cdef Matcher m
     cdef Text out
     if kind != LUA_TNUMBER and kind != LUA_TSTRING and kind != LUA_TFUNCTION and kind != LUA_TTABLE:
@@ -240,18 +241,18 @@ cdef int pattern_gsub(lua_State *L) noexcept nogil:
     lua_settop(L, 3)
     text_start(&out, L)
     matcher_start(&m, L, subject, size, p, pattern_size)
-    at = m.subject
+    at = copied = m.subject
     if anchored:
         p += 1
     while count < most:
         end = match_at(&m, at, p)
         if end != NULL and end != last:
             count += 1
+            text_add(&out, <const char *>copied, at - copied)
             if add_replacement(&m, &out, at, end, kind):
                 changed = True
-            at = last = end
+            at = last = copied = end
         elif at < m.end:
-            text_add(&out, <const char *>at, 1)
             at += 1
         else:
             break
@@ -259,7 +260,7 @@ cdef int pattern_gsub(lua_State *L) noexcept nogil:
             break
     charge(L, m.work)
     if changed:
-        text_add(&out, <const char *>at, m.end - at)
+        text_add(&out, <const char *>copied, m.end - copied)
         text_push(&out)
     else:
         lua_pushvalue(L, 1)

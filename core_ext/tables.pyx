@@ -30,6 +30,10 @@ cdef void check_tablelike(lua_State *L, int arg, int access) noexcept nogil:
 
 cdef lua_Integer length_of(lua_State *L, int access) noexcept nogil:
     """#t of the first argument, which must allow `access`."""
+    if lua_type(L, 1) == LUA_TTABLE:
+        if not lua_getmetatable(L, 1):
+            return <lua_Integer>lua_rawlen(L, 1)
+        lua_pop(L, 1)
     check_tablelike(L, 1, access | ACCESS_LENGTH)
     return luaL_len(L, 1)
 
