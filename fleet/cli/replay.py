@@ -20,7 +20,7 @@ from .apps import add_app_argument, open_app
 from .exit import CONFIGURATION, FAILED, OK, CommandError, UsageError
 from .logs import be_quiet
 from .loop import run_async
-from .output import on_terminal, stderr, write
+from .output import on_terminal, stderr, stdout, write
 from .servers import add_server_options, client_of, connect_or_explain
 
 EPILOG = """\
@@ -71,7 +71,9 @@ async def _replay(args: argparse.Namespace, app: App) -> int:
         raise CommandError("no run on the server matches the query", FAILED)
     counts: Counter[str] = Counter()
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=stderr(), transient=True, disable=not on_terminal() or len(jobs) < 2) as progress:
+    # On the console of the lines when that is a terminal, so that lines and bar keep out of each other's way.
+    console = stdout() if stdout().is_terminal else stderr()
+    with Progress(*columns, console=console, transient=True, disable=not on_terminal() or len(jobs) < 2) as progress:
         task = progress.add_task("", total=len(jobs))
         async for job, report in replay_all(
             app, jobs, namespace=args.namespace, repeat=args.repeat, processes=args.jobs
