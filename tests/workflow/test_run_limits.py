@@ -93,7 +93,7 @@ def test_what_the_sandbox_has_not_fails_the_task_and_says_where(bench: Any, body
 def test_bytecode_is_not_loaded(bench: Any) -> None:
     bench.workflow('local chunk, err = load("\\27Lua") return {chunk == nil, err}')
     refused, text = result(BareRun(bench.load()).start())
-    assert refused and "binary" in text or "bytecode" in text
+    assert (refused and "binary" in text) or "bytecode" in text
 
 
 def test_run_that_failed_its_task_does_so_again(bench: Any) -> None:
