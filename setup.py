@@ -10,7 +10,11 @@ BUILD = os.environ.get("FLEET_BUILD", "release")
 FLAGS = {
     "release": (["-O2", "-fno-omit-frame-pointer"], [], []),
     "debug": (["-O1", "-g"], [], [("FLEET_DEBUG", "1")]),
-    "asan": (["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"], ["-fsanitize=address"], [("FLEET_DEBUG", "1")]),
+    "asan": (
+        ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"],
+        ["-fsanitize=address"],
+        [("FLEET_DEBUG", "1")],
+    ),
 }
 if BUILD not in FLAGS:
     raise SystemExit(f"FLEET_BUILD={BUILD!r}: expected one of {', '.join(FLAGS)}")

@@ -25,7 +25,7 @@ include "json_read.pyx"     # JSON text to Lua values
 include "json_write.pyx"    # Lua values to JSON text
 include "json_text.pyx"     # strings and numbers as JSON text
 include "json_members.pyx"  # the members of an object, in order
-include "json_refusals.pyx" # what cannot be JSON, and where it is
+include "json_refusals.pyx"  # what cannot be JSON, and where it is
 include "json.pyx"          # JSON as scripts call it
 include "proto.pyx"         # protobuf messages to Lua tables and back
 include "payload.pyx"       # Temporal payloads

@@ -187,7 +187,7 @@ cdef void flat_push(lua_State *L, Reader *r) noexcept nogil:
                 lua_rawseti(L, -2, i + 1)
         else:
             lua_createtable(L, 0, <int>size)
-            for i in range(size):
+            for _ in range(size):
                 flat_push(L, r)
                 flat_push(L, r)
                 lua_rawset(L, -3)

@@ -19,7 +19,11 @@ from fleet.server import EmbeddedServer, default_data_file
 
 HERE = Path(__file__).parent
 ORDER = {
-    "id": "1001", "total": 25, "customer_id": "c-7", "shipping_address": "1 Main Street", "wait": "8s",
+    "id": "1001",
+    "total": 25,
+    "customer_id": "c-7",
+    "shipping_address": "1 Main Street",
+    "wait": "8s",
 }
 console = Console(highlight=False, soft_wrap=True)
 say = console.print
@@ -28,7 +32,9 @@ say = console.print
 def start_worker(address: str, ledger: Path) -> subprocess.Popen[str]:
     """A worker process of its own, up and polling."""
     worker = subprocess.Popen(
-        [sys.executable, HERE / "worker.py"], stdout=subprocess.PIPE, text=True,
+        [sys.executable, HERE / "worker.py"],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "TEMPORAL_ADDRESS": address, "ORDERS_LEDGER": str(ledger)},
     )
     assert worker.stdout is not None

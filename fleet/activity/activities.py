@@ -53,9 +53,13 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
     async def lua_activity(args: Sequence[RawValue]) -> RawValue:
         entry_id = activity.info().activity_type
         if entry_id not in served:
-            raise LuaApplicationError(LuaError(
-                f"no handler registered for target {entry_id}: it is no activity of the worker {worker_id}",
-                "NOT_FOUND", True))
+            raise LuaApplicationError(
+                LuaError(
+                    f"no handler registered for target {entry_id}: it is no activity of the worker {worker_id}",
+                    "NOT_FOUND",
+                    True,
+                )
+            )
         return await _execute(functions, entry_id, [arg.payload.SerializeToString() for arg in args])
 
     return [lua_activity]
@@ -78,9 +82,13 @@ def _named(functions: Functions, entry_id: str) -> Callable[..., Any]:
             try:
                 encoded.append(payloads.encode(arg))
             except (TypeError, ValueError) as error:
-                raise LuaApplicationError(LuaError(
-                    f"argument {position} of {entry_id}: a {type(arg).__name__} cannot be given to Lua: {error}",
-                    "INVALID", False)) from None
+                raise LuaApplicationError(
+                    LuaError(
+                        f"argument {position} of {entry_id}: a {type(arg).__name__} cannot be given to Lua: {error}",
+                        "INVALID",
+                        False,
+                    )
+                ) from None
         return await _execute(functions, entry_id, encoded)
 
     return lua_activity

@@ -47,8 +47,13 @@ class Functions:
     """
 
     def __init__(
-        self, app: App, programs: Programs | None = None, *, memory_limit: int = MEMORY_LIMIT,
-        pool_size: int = POOL_SIZE, cleanup_seconds: float = CLEANUP_SECONDS,
+        self,
+        app: App,
+        programs: Programs | None = None,
+        *,
+        memory_limit: int = MEMORY_LIMIT,
+        pool_size: int = POOL_SIZE,
+        cleanup_seconds: float = CLEANUP_SECONDS,
     ) -> None:
         """
         Args:
@@ -75,7 +80,11 @@ class Functions:
         )
 
     async def call(
-        self, entry_id: str, arguments: Sequence[bytes], *, context: Mapping[str, Any] | bytes | None = None,
+        self,
+        entry_id: str,
+        arguments: Sequence[bytes],
+        *,
+        context: Mapping[str, Any] | bytes | None = None,
         activity: ActivityContext | None = None,
     ) -> bytes:
         """Call a function (or a process, as an activity) and wait for its result (spec/activities.md, section 2).
@@ -104,14 +113,23 @@ class Functions:
         return payloads.decode(await self.call(entry_id, [payloads.encode(arg) for arg in args], context=context))
 
     async def start(
-        self, entry_id: str, arguments: Sequence[bytes], context: bytes | None, activity: ActivityContext | None,
+        self,
+        entry_id: str,
+        arguments: Sequence[bytes],
+        context: bytes | None,
+        activity: ActivityContext | None,
         depth: int,
     ) -> bytes:
         """As ``call``, for a call that is ``depth`` calls below one from outside."""
         if depth > MAX_DEPTH:
-            raise FunctionFailed(LuaError(
-                f"cannot call {entry_id}: functions have called each other {MAX_DEPTH} deep (a recursion without end?)",
-                "INTERNAL", False))
+            raise FunctionFailed(
+                LuaError(
+                    f"cannot call {entry_id}: functions have called each other {MAX_DEPTH} deep"
+                    " (a recursion without end?)",
+                    "INTERNAL",
+                    False,
+                )
+            )
         state = self._state(entry_id)
         self.running += 1
         try:
@@ -151,14 +169,17 @@ class Functions:
 
     def _state(self, entry_id: str) -> _core.LuaState:
         if entry_id in self.app.workflows:
-            raise FunctionFailed(LuaError(
-                f"{entry_id} is a workflow, not a function: start it with process.spawn or process.exec",
-                "INVALID", False))
+            raise FunctionFailed(
+                LuaError(
+                    f"{entry_id} is a workflow, not a function: start it with process.spawn or process.exec",
+                    "INVALID",
+                    False,
+                )
+            )
         try:
             program = self.programs.get(entry_id)
         except KeyError:
-            raise FunctionFailed(
-                LuaError(f"no handler registered for target {entry_id}", "NOT_FOUND", False)) from None
+            raise FunctionFailed(LuaError(f"no handler registered for target {entry_id}", "NOT_FOUND", False)) from None
         except ScriptProblem as problem:
             raise FunctionFailed(crashed(entry_id, str(problem))) from None
         state = self._pool.take(program)

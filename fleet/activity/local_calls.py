@@ -30,8 +30,7 @@ async def call_function(
         return retry
     functions = call.functions
     if target in functions.app.processes:
-        return LuaError(
-            f"{target} is a process, not a function: start it with process.spawn", "INVALID", False)
+        return LuaError(f"{target} is a process, not a function: start it with process.spawn", "INVALID", False)
     payloads = [raw(arguments[i]) for i in range(1, arguments["n"] + 1)]
     inherited = call.context if context is None else raw(context)
     attempt = 1

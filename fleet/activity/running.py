@@ -38,13 +38,29 @@ class Call:
     """
 
     __slots__ = (
-        "_canceled", "_events", "_functions", "_gave_up", "_kept", "_last_kept", "_pending", "_state", "_waiter",
-        "activity", "context", "depth", "entry_id",
+        "_canceled",
+        "_events",
+        "_functions",
+        "_gave_up",
+        "_kept",
+        "_last_kept",
+        "_pending",
+        "_state",
+        "_waiter",
+        "activity",
+        "context",
+        "depth",
+        "entry_id",
     )
 
     def __init__(
-        self, functions: Functions, entry_id: str, state: _core.LuaState, context: bytes | None,
-        activity: ActivityContext | None, depth: int,
+        self,
+        functions: Functions,
+        entry_id: str,
+        state: _core.LuaState,
+        context: bytes | None,
+        activity: ActivityContext | None,
+        depth: int,
     ) -> None:
         self._functions = functions
         self._state = state

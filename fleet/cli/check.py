@@ -31,10 +31,16 @@ def run(args: argparse.Namespace) -> int:
     warnings = len(inspection.problems) - len(errors)
     ok = not errors and not (args.strict and warnings)
     if args.json:
-        write_json({
-            "app": str(root), "ok": ok, "entries": inspection.entries, "errors": len(errors), "warnings": warnings,
-            "problems": [dataclasses.asdict(problem) for problem in inspection.problems],
-        })
+        write_json(
+            {
+                "app": str(root),
+                "ok": ok,
+                "entries": inspection.entries,
+                "errors": len(errors),
+                "warnings": warnings,
+                "problems": [dataclasses.asdict(problem) for problem in inspection.problems],
+            }
+        )
         return OK if ok else FAILED
     write_problems(inspection.problems, root, stdout())
     found = f"{count(len(errors), 'error')}, {count(warnings, 'warning')}"

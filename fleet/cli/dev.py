@@ -63,8 +63,12 @@ async def _dev(app: App, args: argparse.Namespace, data: Path | None) -> int:
         )
         view = _View(server, args.app)
         events = DevEvents(
-            serving=view.serving, reloading=view.reloading, broken=view.broken, refused=view.refused,
-            restored=view.restored, unwatched=view.unwatched,
+            serving=view.serving,
+            reloading=view.reloading,
+            broken=view.broken,
+            refused=view.refused,
+            restored=view.restored,
+            unwatched=view.unwatched,
         )
         await serve_reloading(app, server, events, reload=not args.no_reload)
     return OK

@@ -28,8 +28,13 @@ def write_junit(path: Path, name: str, results: Sequence[TestResult]) -> None:
 def _case(suite: ET.Element, result: TestResult) -> None:
     entry = result.entry
     case = ET.SubElement(
-        suite, "testcase", name=entry.id, classname=_clean(result.suite), time=f"{result.seconds:.3f}",
-        file=entry.source.file, line=str(entry.source.line),
+        suite,
+        "testcase",
+        name=entry.id,
+        classname=_clean(result.suite),
+        time=f"{result.seconds:.3f}",
+        file=entry.source.file,
+        line=str(entry.source.line),
     )
     if result.failure is not None:
         message, kind = _clean(result.failure.message), _clean(result.failure.kind)

@@ -75,7 +75,9 @@ def _dispatch(argv: Sequence[str]) -> int:
         parser.error(f"unknown command {name!r}: {did_you_mean(name, COMMANDS)}")
     command = importlib.import_module(f"fleet.cli.{name}")
     own = argparse.ArgumentParser(
-        prog=f"fleet {name}", description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".", epilog=command.EPILOG,
+        prog=f"fleet {name}",
+        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
+        epilog=command.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(own)
@@ -87,7 +89,10 @@ def _dispatch(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     lines = "\n".join(f"  {name:<8}{text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
-        prog="fleet", usage="fleet COMMAND ...", epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="fleet",
+        usage="fleet COMMAND ...",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"Durable Lua workflows on Temporal.\n\ncommands:\n{lines}",
     )
     parser.add_argument("--version", action="version", version=f"fleet {fleet.__version__}")

@@ -118,9 +118,14 @@ def _tell(job: Job, report: ReplayReport) -> None:
 
 def _tell_json(job: Job, report: ReplayReport) -> None:
     facts = {
-        "file": job.name, "workflow_id": report.workflow_id, "run_id": report.run_id,
-        "workflow_type": report.workflow_type, "status": report.status, "lane": "runner",
-        "activations": report.activations, "seconds": report.seconds,
+        "file": job.name,
+        "workflow_id": report.workflow_id,
+        "run_id": report.run_id,
+        "workflow_type": report.workflow_type,
+        "status": report.status,
+        "lane": "runner",
+        "activations": report.activations,
+        "seconds": report.seconds,
     }
     if report.status != "ok":
         facts["message"] = report.message

@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     if entry.worker is None:
         raise CommandError(
             f"{entry.file}:{entry.line}: {entry.id} names no worker, so nothing would run it\n"
-            "    add meta.temporal.workflow.worker with the id of a temporal.worker", CONFIGURATION,
+            "    add meta.temporal.workflow.worker with the id of a temporal.worker",
+            CONFIGURATION,
         )
     show_logs()
     return run_async(_run(args, app, entry, texts, patience))
@@ -119,8 +120,11 @@ async def _server(args: argparse.Namespace, app: App, entry: ClientEntry) -> Asy
 
 
 async def _wait(
-    args: argparse.Namespace, entry: WorkflowEntry, handle: WorkflowHandle[object, RawValue],
-    patience: timedelta | None, trouble: Callable[[], Awaitable[object]],
+    args: argparse.Namespace,
+    entry: WorkflowEntry,
+    handle: WorkflowHandle[object, RawValue],
+    patience: timedelta | None,
+    trouble: Callable[[], Awaitable[object]],
 ) -> int:
     with RunView(entry.id, handle.id) as view:
         follower = Follower(handle, view.show, give_up_after=_GIVE_UP_AFTER if args.embedded else None)

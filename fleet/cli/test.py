@@ -33,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_app_argument(parser)
     parser.add_argument(
-        "--filter", metavar="KEY=VALUE", type=_filter, action="append", default=[],
+        "--filter",
+        metavar="KEY=VALUE",
+        type=_filter,
+        action="append",
+        default=[],
         help="only tests whose meta has this (suite=payment); may be repeated, all must match",
     )
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML there")

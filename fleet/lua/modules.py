@@ -20,6 +20,8 @@ def modules_directory() -> Path:
 def install_modules() -> None:
     """Compile every module once and hand it to the core. The names of files are the names of modules."""
     _core.set_modules(
-        {path.stem: _core.compile_lua(path.read_bytes(), f"=[{path.stem}]", strip=False)
-         for path in sorted(modules_directory().glob("*.lua"))}
+        {
+            path.stem: _core.compile_lua(path.read_bytes(), f"=[{path.stem}]", strip=False)
+            for path in sorted(modules_directory().glob("*.lua"))
+        }
     )

@@ -26,7 +26,10 @@ class Programs:
         self._code: dict[str, bytes] = {}
 
     def get(self, entry_id: str) -> _core.Program:
-        """The program of a workflow, function or process entry. Raises KeyError, or ScriptProblem if it does not compile."""
+        """The program of a workflow, function or process entry.
+
+        Raises KeyError, or ScriptProblem if it does not compile.
+        """
         program = self._programs.get(entry_id)
         if program is None:
             program = self._programs[entry_id] = self._build(self._callable(entry_id))
@@ -91,8 +94,11 @@ def _problem(entry: LuaEntry, text: str) -> Problem:
     match = re.match(r"^.*?:(\d+): (.*)$", text, re.DOTALL)
     line, message = (int(match[1]), match[2]) if match else (entry.source.line, text)
     return Problem(
-        severity="error", message=message, file=entry.source.file, line=line, entry=entry.id, field="source",
+        severity="error",
+        message=message,
+        file=entry.source.file,
+        line=line,
+        entry=entry.id,
+        field="source",
         hint="the file is not valid Lua 5.5",
     )
-
-

@@ -28,7 +28,15 @@ CallFunction = Callable[..., Any]
 RequestHandler = Callable[..., Awaitable[Any]]
 
 _MODULES: tuple[Any, ...] = (
-    basics, crypto, digests, environment, http_client, json_schema, logger, tokens, zones,
+    basics,
+    crypto,
+    digests,
+    environment,
+    http_client,
+    json_schema,
+    logger,
+    tokens,
+    zones,
 )
 
 

@@ -48,6 +48,7 @@ async def request(call: Caller, method: str | bytes, url: str | bytes, options: 
 
 async def request_batch(call: Caller, requests: Any) -> list[dict[str, Any] | LuaError]:
     """Several requests at the same time; a result or an error for each."""
+
     async def one(spec: Any) -> dict[str, Any] | LuaError:
         try:
             return await request(call, *spec)
@@ -104,8 +105,14 @@ async def _send(call: Caller, wanted: RequestOptions) -> aiohttp.ClientResponse:
     if isinstance(wanted.body, bytes):
         extra["skip_auto_headers"] = (hdrs.CONTENT_TYPE,)
     return await _session(call, wanted.unix_socket).request(
-        wanted.method, wanted.url, headers=wanted.headers, data=wanted.body, proxy=wanted.proxy,
-        allow_redirects=wanted.max_redirects > 0, max_redirects=max(wanted.max_redirects, 1), **extra,
+        wanted.method,
+        wanted.url,
+        headers=wanted.headers,
+        data=wanted.body,
+        proxy=wanted.proxy,
+        allow_redirects=wanted.max_redirects > 0,
+        max_redirects=max(wanted.max_redirects, 1),
+        **extra,
     )
 
 
@@ -135,7 +142,8 @@ async def _read_all(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if size > limit:
             response.close()
             raise RequestFailed(
-                "INTERNAL", f"the response of {response.url} is larger than {limit} bytes: read it with stream = true")
+                "INTERNAL", f"the response of {response.url} is larger than {limit} bytes: read it with stream = true"
+            )
         pieces.append(piece)
     return b"".join(pieces)
 

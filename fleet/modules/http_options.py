@@ -124,10 +124,25 @@ def read_options(method: str | bytes, address: str | bytes, given: Any) -> Reque
     )
 
 
-_KNOWN = frozenset((
-    "headers", "query", "cookies", "body", "form", "files", "auth", "timeout", "stream", "max_response_body", "tls",
-    "unix_socket", "overlay_network", "max_redirects", "proxy",
-))
+_KNOWN = frozenset(
+    (
+        "headers",
+        "query",
+        "cookies",
+        "body",
+        "form",
+        "files",
+        "auth",
+        "timeout",
+        "stream",
+        "max_response_body",
+        "tls",
+        "unix_socket",
+        "overlay_network",
+        "max_redirects",
+        "proxy",
+    )
+)
 
 
 def _url(address: str | bytes, query: Any) -> URL:

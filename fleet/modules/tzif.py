@@ -120,9 +120,7 @@ class YearlyRule:
         # POSIX counts offsets westward.
         east = -_seconds(offset)
         self.standard = Span(east, standard.strip("<>"), False)
-        self.daylight = Span(
-            -_seconds(daylight_offset) if daylight_offset else east + 3600, daylight.strip("<>"), True
-        )
+        self.daylight = Span(-_seconds(daylight_offset) if daylight_offset else east + 3600, daylight.strip("<>"), True)
         self._begin, self._end = begin, end
         self._changes = lru_cache(maxsize=64)(self._compute_changes)
 

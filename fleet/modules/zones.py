@@ -41,7 +41,11 @@ def zone_span(name: str, unix: int) -> dict[str, Any]:
     """
     span = _rules(name).at(unix)
     return {
-        "offset": span.offset, "abbreviation": span.abbreviation, "dst": span.dst, "from": span.start, "to": span.end,
+        "offset": span.offset,
+        "abbreviation": span.abbreviation,
+        "dst": span.dst,
+        "from": span.start,
+        "to": span.end,
     }
 
 

@@ -55,8 +55,10 @@ async def replay_all(
                 yield job, await _replay(session, job, repeat)
         return
     pool = concurrent.futures.ProcessPoolExecutor(
-        min(processes, len(jobs)), mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_child, initargs=(str(app.root), namespace, os.getpid()),
+        min(processes, len(jobs)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_child,
+        initargs=(str(app.root), namespace, os.getpid()),
     )
     try:
         loop = asyncio.get_running_loop()

@@ -19,7 +19,10 @@ from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 
 _FRAME = re.compile(r"^\s*([^\[\s][^\n]*?):(\d+): in ", re.MULTILINE)
 _NO_EVENT = {
-    "respond_to_query", "update_response", "cancel_signal_workflow", "request_cancel_local_activity",
+    "respond_to_query",
+    "update_response",
+    "cancel_signal_workflow",
+    "request_cancel_local_activity",
 }
 _LOCAL_ACTIVITY, _PATCH = "core_local_activity", "core_patch"
 
@@ -93,8 +96,10 @@ _KINDS: dict[str, _Kind] = {
     "start_timer": _Kind("TimerStarted", lambda c: (str(c.seq),), lambda e: (e.timer_id,), "starts timer {}"),
     "cancel_timer": _Kind("TimerCanceled", lambda c: (str(c.seq),), lambda e: (e.timer_id,), "cancels timer {}"),
     "schedule_activity": _Kind(
-        "ActivityTaskScheduled", lambda c: (c.activity_type, c.activity_id),
-        lambda e: (e.activity_type.name, e.activity_id), "calls activity {} (id {})",
+        "ActivityTaskScheduled",
+        lambda c: (c.activity_type, c.activity_id),
+        lambda e: (e.activity_type.name, e.activity_id),
+        "calls activity {} (id {})",
     ),
     "request_cancel_activity": _Kind("ActivityTaskCancelRequested", words="cancels an activity"),
     "complete_workflow_execution": _Kind("WorkflowExecutionCompleted", words="completes the workflow"),
@@ -102,14 +107,18 @@ _KINDS: dict[str, _Kind] = {
     "cancel_workflow_execution": _Kind("WorkflowExecutionCanceled", words="ends the workflow as canceled"),
     "continue_as_new_workflow_execution": _Kind("WorkflowExecutionContinuedAsNew", words="continues as new"),
     "start_child_workflow_execution": _Kind(
-        "StartChildWorkflowExecutionInitiated", lambda c: (c.workflow_type, c.workflow_id),
-        lambda e: (e.workflow_type.name, e.workflow_id), "starts child workflow {} (id {})",
+        "StartChildWorkflowExecutionInitiated",
+        lambda c: (c.workflow_type, c.workflow_id),
+        lambda e: (e.workflow_type.name, e.workflow_id),
+        "starts child workflow {} (id {})",
     ),
     "cancel_child_workflow_execution": _Kind(
         "RequestCancelExternalWorkflowExecutionInitiated", words="cancels a child workflow"
     ),
     "signal_external_workflow_execution": _Kind(
-        "SignalExternalWorkflowExecutionInitiated", lambda c: (c.signal_name,), lambda e: (e.signal_name,),
+        "SignalExternalWorkflowExecutionInitiated",
+        lambda c: (c.signal_name,),
+        lambda e: (e.signal_name,),
         "sends signal {}",
     ),
     "request_cancel_external_workflow_execution": _Kind(
@@ -135,7 +144,8 @@ def find_divergence(
     """
     completed = {
         event.workflow_task_completed_event_attributes.started_event_id: event.event_id
-        for event in events if event.HasField("workflow_task_completed_event_attributes")
+        for event in events
+        if event.HasField("workflow_task_completed_event_attributes")
     }
     recorded: dict[int, list[HistoryEvent]] = {}
     for event in _with_command(events):
@@ -211,7 +221,9 @@ def _sent(commands: Sequence[Issued]) -> list[Issued]:
     for start, cancel in (("start_timer", "cancel_timer"), ("schedule_activity", "request_cancel_activity")):
         started = {_body(one).seq for one in known if _variant(one) == start}
         taken_back |= {
-            (variant, _body(one).seq) for one in known if _variant(one) == cancel and _body(one).seq in started
+            (variant, _body(one).seq)
+            for one in known
+            if _variant(one) == cancel and _body(one).seq in started
             for variant in (start, cancel)
         }
     return [one for one in known if (_variant(one), getattr(_body(one), "seq", None)) not in taken_back]
@@ -223,9 +235,11 @@ def _with_command(events: Sequence[HistoryEvent]) -> Iterable[HistoryEvent]:
     for event in events:
         attributes = _attributes(event)
         after_patch = before is not None and _marker(before)[0] == _PATCH
-        if "workflow_task_completed_event_id" in attributes.DESCRIPTOR.fields_by_name and not (
-            after_patch and event.HasField("upsert_workflow_search_attributes_event_attributes")
-        ) and _event_type(event) in {*_BY_EVENT, "MarkerRecorded"}:
+        if (
+            "workflow_task_completed_event_id" in attributes.DESCRIPTOR.fields_by_name
+            and not (after_patch and event.HasField("upsert_workflow_search_attributes_event_attributes"))
+            and _event_type(event) in {*_BY_EVENT, "MarkerRecorded"}
+        ):
             yield event
         before = event
 

@@ -208,8 +208,10 @@ class ReplaySession:
         self._stack = AsyncExitStack()
         self._histories = asyncio.Queue()
         replayer = Replayer(
-            workflows=[workflow_class(entry) for entry in self._app.workflows.values()], workflow_runner=self._runner,
-            namespace=self._namespace or "default", build_id=self._app.content_hash,
+            workflows=[workflow_class(entry) for entry in self._app.workflows.values()],
+            workflow_runner=self._runner,
+            namespace=self._namespace or "default",
+            build_id=self._app.content_hash,
         )
         return await self._stack.enter_async_context(replayer.workflow_replay_iterator(self._pushed(self._histories)))
 

@@ -37,7 +37,8 @@ class LuaPlugin(Plugin):
 
     def __init__(self, app: App, *, worker: str | None = None, origin: Origin | None = None) -> None:
         if worker is not None and worker not in app.workers:
-            raise ValueError(f"the application has no temporal.worker {worker!r}: it has {', '.join(app.workers) or 'none'}")
+            known = ", ".join(app.workers) or "none"
+            raise ValueError(f"the application has no temporal.worker {worker!r}: it has {known}")
         self.app = app
         self._workers = [worker] if worker is not None else list(app.workers)
         self._origin = origin

@@ -80,6 +80,7 @@ def run_failure(error: BaseException) -> RunFailure:
 
 def lua_failure(error: LuaError) -> RunFailure:
     """What the error of a Lua function says."""
+
     def text(value: str | bytes | None) -> str:
         return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value or ""
 
@@ -94,8 +95,11 @@ def _restored(error: ApplicationError, stack: str) -> RunFailure:
     if isinstance(records, list) and records and isinstance(records[0], Mapping):
         record = records[0]
         return RunFailure(
-            str(record.get("kind") or error.type or "UNKNOWN"), str(record.get("msg", error.message)),
-            record.get("retry"), record.get("details"), str(record.get("stack") or stack),
+            str(record.get("kind") or error.type or "UNKNOWN"),
+            str(record.get("msg", error.message)),
+            record.get("retry"),
+            record.get("details"),
+            str(record.get("stack") or stack),
         )
     details = list(error.details) or None
     return RunFailure(error.type or "UNKNOWN", error.message, not error.non_retryable, details, stack)

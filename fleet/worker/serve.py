@@ -52,7 +52,7 @@ class Serving:
 async def serve(
     app: App, connect: Connector, *, overrides: Mapping[str, Any] | None = None, client_ids: set[str] | None = None
 ) -> AsyncIterator[Serving]:
-    """Serve `app` for the length of an `async with` block; the workers poll when it begins and have drained when it ends.
+    """Serve `app` for the length of an `async with` block: the workers poll when it begins and have drained at its end.
 
     connect: makes the client of a temporal.client entry (`fleet.worker.client.connect`, or one to an embedded server).
     overrides: arguments of temporalio's Worker that win over what the entries say.
@@ -76,14 +76,16 @@ async def serve(
         yield serving
 
 
-def _worker(entry: WorkerEntry, serving: Serving, scripts: WorkflowScripts, overrides: Mapping[str, Any]) -> Worker | None:
+def _worker(
+    entry: WorkerEntry, serving: Serving, scripts: WorkflowScripts, overrides: Mapping[str, Any]
+) -> Worker | None:
     app = serving.app
     settings = worker_options(entry, default_build_id=app.content_hash)
     serving.warnings.extend(settings.warnings)
     workflows = [workflow_class(workflow) for workflow in app.workflows_of(entry.id)] if settings.workflows else []
     activities = activity_definitions(serving.functions, entry.id) if app.activities_of(entry.id) else []
     if not workflows and not activities:
-        log.warning("%s:%d: entry %s serves nothing: no workflow or activity names it", entry.file, entry.line, entry.id)
+        log.warning("%s:%d: entry %s serves nothing: no entry names it", entry.file, entry.line, entry.id)
         return None
     return Worker(
         serving.clients[entry.client],

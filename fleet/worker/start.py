@@ -28,17 +28,28 @@ from fleet.registry.call_options import split_option
 E = TypeVar("E", bound=IntEnum)
 
 _DURATIONS = {
-    "execution_timeout": "execution_timeout", "run_timeout": "run_timeout", "task_timeout": "task_timeout",
+    "execution_timeout": "execution_timeout",
+    "run_timeout": "run_timeout",
+    "task_timeout": "task_timeout",
     "start_delay": "start_delay",
 }
 _PLAIN = {
-    "cron_schedule": "cron_schedule", "memo": "memo", "static_summary": "static_summary", "summary": "static_summary",
-    "static_details": "static_details", "details": "static_details", "enable_eager_start": "request_eager_start",
+    "cron_schedule": "cron_schedule",
+    "memo": "memo",
+    "static_summary": "static_summary",
+    "summary": "static_summary",
+    "static_details": "static_details",
+    "details": "static_details",
+    "enable_eager_start": "request_eager_start",
 }
 _KEYS: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
-    "Text": SearchAttributeKey.for_text, "Keyword": SearchAttributeKey.for_keyword, "Int": SearchAttributeKey.for_int,
-    "Double": SearchAttributeKey.for_float, "Bool": SearchAttributeKey.for_bool,
-    "Datetime": SearchAttributeKey.for_datetime, "KeywordList": SearchAttributeKey.for_keyword_list,
+    "Text": SearchAttributeKey.for_text,
+    "Keyword": SearchAttributeKey.for_keyword,
+    "Int": SearchAttributeKey.for_int,
+    "Double": SearchAttributeKey.for_float,
+    "Bool": SearchAttributeKey.for_bool,
+    "Datetime": SearchAttributeKey.for_datetime,
+    "KeywordList": SearchAttributeKey.for_keyword_list,
 }
 
 

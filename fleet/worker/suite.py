@@ -59,9 +59,7 @@ def tests_of(app: App, filters: Sequence[Filter] = ()) -> list[FunctionEntry]:
     return [entry for entry in tests if all(filter.matches(entry) for filter in filters)]
 
 
-async def run_tests(
-    functions: Functions, tests: Sequence[FunctionEntry], *, limit: float
-) -> AsyncIterator[TestResult]:
+async def run_tests(functions: Functions, tests: Sequence[FunctionEntry], *, limit: float) -> AsyncIterator[TestResult]:
     """Run the tests one after another.
 
     limit: seconds that each may take. A test fails if it raises, returns false, returns a second value that is an

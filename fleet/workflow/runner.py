@@ -46,7 +46,8 @@ def workflow_class(entry: WorkflowEntry, versioning: VersioningBehavior = Versio
 
     name = re.sub(r"\W", "_", entry.id)
     run.__qualname__ = f"{name}.run"
-    cls = type(name, (LuaWorkflow,), {"run": temporalio.workflow.run(run), "entry_id": entry.id, "__module__": __name__})
+    members = {"run": temporalio.workflow.run(run), "entry_id": entry.id, "__module__": __name__}
+    cls = type(name, (LuaWorkflow,), members)
     return temporalio.workflow.defn(name=entry.type_name, versioning_behavior=versioning)(cls)
 
 
@@ -84,7 +85,11 @@ class LuaWorkflowInstance(WorkflowInstance):
     """One run: activation bytes in, completion bytes out."""
 
     def __init__(
-        self, scripts: WorkflowScripts, entry_id: str, info: temporalio.workflow.Info, origin: Origin,
+        self,
+        scripts: WorkflowScripts,
+        entry_id: str,
+        info: temporalio.workflow.Info,
+        origin: Origin,
         issued: Issued | None = None,
     ) -> None:
         self._info = info
@@ -107,8 +112,12 @@ class LuaWorkflowInstance(WorkflowInstance):
             completion = task_failure(act.run_id, "the commands of this task hold a name that is not UTF-8")
         if completion.HasField("failed"):
             logger.warning(
-                "Workflow task failed: %s (workflow %s, run %s, %s)\n%s", completion.failed.failure.message,
-                self._info.workflow_id, self._info.run_id, self._entry_id, completion.failed.failure.stack_trace,
+                "Workflow task failed: %s (workflow %s, run %s, %s)\n%s",
+                completion.failed.failure.message,
+                self._info.workflow_id,
+                self._info.run_id,
+                self._entry_id,
+                completion.failed.failure.stack_trace,
             )
         return completion
 
@@ -122,7 +131,9 @@ class LuaWorkflowInstance(WorkflowInstance):
         """Large payloads are stored as the workflow's own."""
         return StorageDriverStoreContext(
             target=StorageDriverWorkflowInfo(
-                id=self._info.workflow_id, run_id=self._info.run_id, type=self._info.workflow_type,
+                id=self._info.workflow_id,
+                run_id=self._info.run_id,
+                type=self._info.workflow_type,
                 namespace=self._info.namespace,
             )
         )

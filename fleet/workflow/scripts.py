@@ -123,7 +123,9 @@ class WorkflowScripts:
             "log": log,
             "activity": self._activities.get,
             "run_info": lambda: {
-                "task_queue": origin.task_queue, "namespace": origin.namespace, "entry": entry_id,
+                "task_queue": origin.task_queue,
+                "namespace": origin.namespace,
+                "entry": entry_id,
                 "explained": issued is not None,
             },
         }

@@ -25,13 +25,17 @@ async def test_values_keep_their_types(functions_of: Any) -> None:
     functions = functions_of(echo="return ...")
     for value in (None, True, 5, 2**53 + 1, -(2**63), 1.5, "ü\n", [1, [2, {"a": None}]], {"b": {"c": []}}, b"\xff\x00"):
         got = await functions.call_json("app:echo", [value])
-        assert got == ({"b": {"c": []}} if isinstance(value, dict) else [1, [2, {}]] if value == [1, [2, {"a": None}]]
-                       else value)
+        assert got == (
+            {"b": {"c": []}} if isinstance(value, dict) else [1, [2, {}]] if value == [1, [2, {"a": None}]] else value
+        )
 
 
 async def test_only_the_first_result_travels(functions_of: Any) -> None:
     functions = functions_of(
-        two="return 1, nil", other="return 'x', 5", none="", text="return nil, 'went wrong'",
+        two="return 1, nil",
+        other="return 'x', 5",
+        none="",
+        text="return nil, 'went wrong'",
         handler="return {err = (function() return errors.new('kept') end)(), ok = 1}",
     )
     assert await functions.call_json("app:two") == 1
@@ -44,20 +48,30 @@ async def test_only_the_first_result_travels(functions_of: Any) -> None:
 
 
 async def test_error_objects_keep_everything(functions_of: Any) -> None:
-    functions = functions_of(fail="""
+    functions = functions_of(
+        fail="""
         error(errors.new{message = 'no money', kind = 'PermissionDenied', retryable = true, details = {balance = 3}})
-    """)
+    """
+    )
     error = await failure(functions, "fail")
     assert (error.kind, error.message, error.retryable, error.details) == (
-        "PERMISSION_DENIED", "no money", True, {"balance": 3})
+        "PERMISSION_DENIED",
+        "no money",
+        True,
+        {"balance": 3},
+    )
     assert "fail.lua:3" in error.stack
 
 
 async def test_thrown_text_is_internal_and_may_be_retried(functions_of: Any) -> None:
-    functions = functions_of(fail="local t = nil\n return t.x", tables="error({code = 1})", spawned="""
+    functions = functions_of(
+        fail="local t = nil\n return t.x",
+        tables="error({code = 1})",
+        spawned="""
         coroutine.spawn(function() time.sleep(1) error('in a coroutine') end)
         channel.new():receive()
-    """)
+    """,
+    )
     error = await failure(functions, "fail")
     assert (error.kind, error.retryable, error.thrown) == ("INTERNAL", False, True)
     assert error.message.startswith("fail.lua:3: attempt to index a nil value")
@@ -82,37 +96,55 @@ async def test_argument_that_cannot_be_read(functions_of: Any) -> None:
 
 
 async def test_unknown_and_unfit_ids(functions_of: Any) -> None:
-    functions = functions_of(extra="""  - name: flow
+    functions = functions_of(
+        extra="""  - name: flow
     kind: workflow.lua
     source: "return function() end"
     meta: {temporal: {workflow: {worker: "app:worker"}}}
   - name: actor
     kind: process.lua
     source: "return function() end"
-""", caller="""
+""",
+        caller="""
         local function e(v, err) return {err:kind(), err:message(), err:retryable()} end
         local id = ...
         return e(require('funcs').call(id))
-    """)
+    """,
+    )
     error = await failure(functions, "nowhere")
     assert (error.kind, error.message, error.retryable) == (
-        "NOT_FOUND", "no handler registered for target app:nowhere", False)
+        "NOT_FOUND",
+        "no handler registered for target app:nowhere",
+        False,
+    )
     assert (await functions.call_json("app:caller", ["app:nowhere"]))[:2] == ["NOT_FOUND", error.message]
     assert await functions.call_json("app:caller", ["app:flow"]) == [
-        "INVALID", "app:flow is a workflow, not a function: start it with process.spawn or process.exec", False]
+        "INVALID",
+        "app:flow is a workflow, not a function: start it with process.spawn or process.exec",
+        False,
+    ]
     assert await functions.call_json("app:caller", ["app:actor"]) == [
-        "INVALID", "app:actor is a process, not a function: start it with process.spawn", False]
+        "INVALID",
+        "app:actor is a process, not a function: start it with process.spawn",
+        False,
+    ]
     assert (await functions.call_json("app:caller", [""]))[0] == "INVALID"
 
 
 async def test_programs_that_do_not_load(functions_of: Any) -> None:
     functions = functions_of(
-        syntax="if", body="return { main = error('in the body') }", method="do return {} end -- return { main",
-        number="do return 5 end -- return { main", sleeps="require('time').sleep(1) return { main = 1 }",
+        syntax="if",
+        body="return { main = error('in the body') }",
+        method="do return {} end -- return { main",
+        number="do return 5 end -- return { main",
+        sleeps="require('time').sleep(1) return { main = 1 }",
     )
     for name, text in {
-        "syntax": "syntax.lua:3: ", "body": "in the body", "method": 'method "main" not found in module',
-        "number": "returns a number", "sleeps": "must not block",
+        "syntax": "syntax.lua:3: ",
+        "body": "in the body",
+        "method": 'method "main" not found in module',
+        "number": "returns a number",
+        "sleeps": "must not block",
     }.items():
         error = await failure(functions, name)
         assert text in error.message, (name, error.message)
@@ -193,25 +225,30 @@ async def test_errors_of_called_functions(functions_of: Any) -> None:
         """,
     )
     assert await functions.call_json("app:outer") == [
-        [True, "INTERNAL", "throws.lua:2: x", False, 0], [True, "CONFLICT", "m", True, {"d": 1}]]
+        [True, "INTERNAL", "throws.lua:2: x", False, 0],
+        [True, "CONFLICT", "m", True, {"d": 1}],
+    ]
 
 
 async def test_recursion_ends_with_a_clear_error(functions_of: Any) -> None:
     functions = functions_of(deep="local v, err = require('funcs').call('app:deep') return v, err")
     error = await failure(functions, "deep")
     assert error.message == (
-        "cannot call app:deep: functions have called each other 100 deep (a recursion without end?)")
+        "cannot call app:deep: functions have called each other 100 deep (a recursion without end?)"
+    )
 
 
 async def test_outside_an_activity(functions_of: Any) -> None:
-    functions = functions_of(direct="""
+    functions = functions_of(
+        direct="""
         local activity, out = require('activity'), {}
         for i, f in ipairs{activity.info, activity.heartbeat, activity.last_heartbeat} do
             local v, err = f()
             out[i] = {v == nil, err:kind(), err:message()}
         end
         return out
-    """)
+    """
+    )
     message = "no activity is being executed: this function was called directly"
     assert await functions.call_json("app:direct") == [[True, "INVALID", message]] * 3
 
@@ -238,29 +275,38 @@ async def test_computing_scripts_leave_the_loop_alive(functions_of: Any) -> None
 
 
 async def test_coroutines_wait_at_the_same_time(functions_of: Any) -> None:
-    functions = functions_of(outer="""
+    functions = functions_of(
+        outer="""
         local funcs, out, done = require('funcs'), {}, channel.new(10)
         for i = 1, 5 do coroutine.spawn(function() out[i] = funcs.call('app:naps', i) done:send(i) end) end
         for i = 1, 5 do done:receive() end
         return out
-    """, naps="require('time').sleep('50ms') return ...")
+    """,
+        naps="require('time').sleep('50ms') return ...",
+    )
     assert await functions.call_json("app:outer") == [1, 2, 3, 4, 5]
 
 
 async def test_main_function_ends_and_drops_the_rest(functions_of: Any) -> None:
-    functions = functions_of(outer="""
+    functions = functions_of(
+        outer="""
         require('funcs').async('app:forever')
         coroutine.spawn(function() require('time').sleep('1h') end)
         require('time').sleep('50ms')
         return 'done'
-    """, forever="require('time').sleep('1h')", options={"cleanup_seconds": 0.2})
+    """,
+        forever="require('time').sleep('1h')",
+        options={"cleanup_seconds": 0.2},
+    )
     assert await functions.call_json("app:outer") == "done"
     await functions.close()
     assert functions.running == 0
 
 
 async def test_futures(functions_of: Any) -> None:
-    functions = functions_of(naps="require('time').sleep('20ms') return 7", outer="""
+    functions = functions_of(
+        naps="require('time').sleep('20ms') return 7",
+        outer="""
         local funcs, time = require('funcs'), require('time')
         local a, b = funcs.async('app:naps'), funcs.async('app:naps')
         local pending = {a:is_complete(), a:result()}
@@ -268,7 +314,8 @@ async def test_futures(functions_of: Any) -> None:
         local value = a:response():receive()
         local _, err = b:result()
         return {pending[1], #pending, value:data(), a:is_complete(), b:is_canceled(), err:kind()}
-    """)
+    """,
+    )
     assert await functions.call_json("app:outer") == [False, 1, 7, True, True, "CANCELED"]
 
 
@@ -293,12 +340,16 @@ async def test_cancelled_call_ends_as_cancelled(functions_of: Any) -> None:
 
 
 async def test_script_may_clean_up_and_finish(functions_of: Any) -> None:
-    functions = functions_of(careful="""
+    functions = functions_of(
+        careful="""
         local time, funcs = require('time'), require('funcs')
         local v, err = funcs.call('app:forever')
         time.sleep('50ms')
         return {err:kind(), funcs.call('app:undo')}
-    """, forever="require('time').sleep('1h')", undo="return 'undone'")
+    """,
+        forever="require('time').sleep('1h')",
+        undo="return 'undone'",
+    )
     task = await cancelled(functions, "careful")
     assert task.result() == ["CANCELED", "undone"]
 
@@ -342,11 +393,15 @@ async def test_timeout_around_a_call(functions_of: Any) -> None:
 
 
 async def test_close_ends_what_is_left(functions_of: Any) -> None:
-    functions = functions_of(options={"cleanup_seconds": 0.1}, outer="""
+    functions = functions_of(
+        options={"cleanup_seconds": 0.1},
+        outer="""
         require('funcs').async('app:stubborn')
         require('time').sleep('20ms')
         return 1
-    """, stubborn="while true do pcall(require('time').sleep, '1h') end")
+    """,
+        stubborn="while true do pcall(require('time').sleep, '1h') end",
+    )
     assert await functions.call_json("app:outer") == 1
     await functions.close()
     assert functions.running == 0
@@ -389,8 +444,15 @@ FLAKY_CALLEE = """
         ({"initial_delay": 1, "skip_kinds": ["Unavailable"]}, "UNAVAILABLE", ["UNAVAILABLE", "attempt 1"]),
         ({"initial_delay": 1, "retry_kinds": ["CONFLICT"]}, "UNAVAILABLE", ["UNAVAILABLE", "attempt 1"]),
         ({"initial_delay": 1, "retry_kinds": ["INVALID"]}, "INVALID", 3),
-        ({"max_attemps": 2}, "INVALID", ["INVALID", "invalid option retry.max_attemps: not a known key (max_attempts, "
-          "initial_delay, max_delay, backoff_factor, jitter, retry_kinds, skip_kinds)"]),
+        (
+            {"max_attemps": 2},
+            "INVALID",
+            [
+                "INVALID",
+                "invalid option retry.max_attemps: not a known key (max_attempts, "
+                "initial_delay, max_delay, backoff_factor, jitter, retry_kinds, skip_kinds)",
+            ],
+        ),
         ({"jitter": 2}, "INVALID", ["INVALID", "invalid option retry.jitter: expected a number from 0 to 1, got 2"]),
     ],
 )
@@ -404,7 +466,9 @@ async def test_local_retries(functions_of: Any, options: Any, kind: str, expecte
 
 async def test_calls_leave_nothing_behind(functions_of: Any) -> None:
     functions = functions_of(
-        fine="return require('funcs').call('app:fails')", fails="error('x')", sleeps="require('time').sleep('1h')",
+        fine="return require('funcs').call('app:fails')",
+        fails="error('x')",
+        sleeps="require('time').sleep('1h')",
         options={"pool_size": 2},
     )
     for _ in range(20):

@@ -123,15 +123,23 @@ class Bench:
         self._stack = stack
 
     async def serve(
-        self, sources: dict[str, str], *, definitions: Callable[..., Sequence[Any]] = activity_definitions,
-        grace: float = 0.0, cleanup_seconds: float = 5.0,
+        self,
+        sources: dict[str, str],
+        *,
+        definitions: Callable[..., Sequence[Any]] = activity_definitions,
+        grace: float = 0.0,
+        cleanup_seconds: float = 5.0,
     ) -> Worker:
         functions = await self._stack.enter_async_context(
-            Functions.open(write_app(self._root, sources), cleanup_seconds=cleanup_seconds))
+            Functions.open(write_app(self._root, sources), cleanup_seconds=cleanup_seconds)
+        )
         worker = Worker(
-            self.client, task_queue=self.queue, workflows=[CallActivity],
+            self.client,
+            task_queue=self.queue,
+            workflows=[CallActivity],
             activities=definitions(functions, "app:worker"),
-            interceptors=[SendContext(), ContextInterceptor()], workflow_runner=UnsandboxedWorkflowRunner(),
+            interceptors=[SendContext(), ContextInterceptor()],
+            workflow_runner=UnsandboxedWorkflowRunner(),
             graceful_shutdown_timeout=timedelta(seconds=grace),
         )
         return await self._stack.enter_async_context(worker)
@@ -170,9 +178,13 @@ def record(failure: Failure) -> dict[str, Any]:
 
 
 async def test_arguments_and_result_are_lua_values(bench: Bench) -> None:
-    await bench.serve({"echo": """
+    await bench.serve(
+        {
+            "echo": """
         return {n = select('#', ...), first = (...), sum = select(2, ...) + 1, third = select(3, ...)}
-    """})
+    """
+        }
+    )
     result = await bench.call("echo", {"a": [1, 2.5, None, "x"]}, 9007199254740993, None)
     assert result == {"n": 3, "first": {"a": [1, 2.5, None, "x"]}, "sum": 9007199254740994}
 
@@ -186,7 +198,10 @@ async def test_named_definitions_serve_the_same(bench: Bench) -> None:
         definitions=named_activity_definitions,
     )
     assert await bench.call("echo", {"a": [1, 2.5, None]}, 2**53 + 1) == {
-        "n": 2, "first": {"a": [1, 2.5, None]}, "second": 2**53 + 1}
+        "n": 2,
+        "first": {"a": [1, 2.5, None]},
+        "second": 2**53 + 1,
+    }
     assert await bench.call("none") == 0
     assert await bench.call("none", None, None) == 2
 
@@ -204,11 +219,15 @@ async def test_lua_error_is_retried_and_carries_the_lua_stack(bench: Bench) -> N
 
 
 async def test_error_object_that_is_not_retryable_ends_it(bench: Bench) -> None:
-    await bench.serve({"declined": """
+    await bench.serve(
+        {
+            "declined": """
         local errors = require('errors')
         local n = require('activity').info().attempt
         return nil, errors.new{message = 'declined', kind = errors.INVALID, retryable = false, details = {attempt = n}}
-    """})
+    """
+        }
+    )
     _, failure = await bench.failure("declined", attempts=5)
     assert (failure.message, failure.application_failure_info.type) == ("declined", "INVALID")
     assert failure.application_failure_info.non_retryable
@@ -216,11 +235,15 @@ async def test_error_object_that_is_not_retryable_ends_it(bench: Bench) -> None:
 
 
 async def test_retryable_error_object_is_retried(bench: Bench) -> None:
-    await bench.serve({"flaky": """
+    await bench.serve(
+        {
+            "flaky": """
         local n = require('activity').info().attempt
         if n < 3 then return nil, errors.new{message = 'busy', kind = errors.UNAVAILABLE, retryable = true} end
         return n
-    """})
+    """
+        }
+    )
     assert await bench.call("flaky", attempts=5) == 3
 
 
@@ -234,10 +257,12 @@ async def test_unregistered_activity_is_not_found_and_retried(bench: Bench) -> N
 
 
 async def test_context_header_reaches_ctx_and_nested_calls(bench: Bench) -> None:
-    await bench.serve({
-        "outer": "local ctx = require('ctx') return {ctx.get('tenant'), (require('funcs').call('app:inner'))}",
-        "inner": "return require('ctx').all()",
-    })
+    await bench.serve(
+        {
+            "outer": "local ctx = require('ctx') return {ctx.get('tenant'), (require('funcs').call('app:inner'))}",
+            "inner": "return require('ctx').all()",
+        }
+    )
     assert await bench.call("outer") == ["acme", {"tenant": "acme", "deep": {"n": 1}}]
 
 
@@ -247,12 +272,16 @@ async def test_heartbeats_by_itself_while_it_waits(bench: Bench) -> None:
 
 
 async def test_heartbeats_by_itself_while_it_computes(bench: Bench) -> None:
-    await bench.serve({"busy": """
+    await bench.serve(
+        {
+            "busy": """
         local time = require('time')
         local started = time.now()
         while time.now():sub(started):seconds() < 2.5 do local x = 0 for i = 1, 10000 do x = x + i end end
         return 'done'
-    """})
+    """
+        }
+    )
     assert await bench.call("busy", heartbeat=1.0) == "done"
 
 
@@ -263,11 +292,15 @@ async def test_script_that_waits_for_nothing_times_out_by_heartbeat(bench: Bench
 
 
 async def test_cancellation_reaches_the_blocked_operation(bench: Bench) -> None:
-    await bench.serve({"waits": """
+    await bench.serve(
+        {
+            "waits": """
         local time = require('time')
         local ok, err = pcall(time.sleep, '60s')
         return {ok = ok, kind = err:kind(), details = err:details()}
-    """})
+    """
+        }
+    )
     result = await bench.call("waits", heartbeat=0.6, cancel_after=0.3)
     assert result == {"ok": False, "kind": "CANCELED", "details": {"reason": "cancel_requested"}}
 
@@ -282,7 +315,9 @@ async def test_cancelled_activity_that_ends_with_it_is_cancelled(bench: Bench) -
 
 
 async def test_heartbeat_details_survive_automatic_heartbeats_and_attempts(bench: Bench) -> None:
-    await bench.serve({"resumes": """
+    await bench.serve(
+        {
+            "resumes": """
         local activity, time = require('activity'), require('time')
         local last = activity.last_heartbeat()
         if last == nil then
@@ -291,7 +326,9 @@ async def test_heartbeat_details_survive_automatic_heartbeats_and_attempts(bench
             error('crash after the heartbeat')
         end
         return last
-    """})
+    """
+        }
+    )
     assert await bench.call("resumes", attempts=2, heartbeat=0.9) == {"page": 7}
 
 

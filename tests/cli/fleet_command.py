@@ -85,8 +85,13 @@ class Fleet:
     def __call__(self, *args: str | Path, stdin: str = "", timeout: float = 60) -> Finished:
         """Run `fleet args...` to its end."""
         done = subprocess.run(
-            [sys.executable, "-m", "fleet", *map(str, args)], input=stdin, capture_output=True, text=True,
-            timeout=timeout, cwd=self.home, env=self.environment(),
+            [sys.executable, "-m", "fleet", *map(str, args)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=self.home,
+            env=self.environment(),
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -95,8 +100,13 @@ class Fleet:
         log = self.home / f"dev-{app.name}-{time.monotonic_ns()}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "fleet", "dev", str(app), *args], stdin=subprocess.DEVNULL, stdout=file,
-                stderr=file, cwd=self.home, env=self.environment(), start_new_session=True,
+                [sys.executable, "-m", "fleet", "dev", str(app), *args],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=self.home,
+                env=self.environment(),
+                start_new_session=True,
             )
         dev = Dev(process, log)
         dev.wait_for("Ctrl-C ends it")

@@ -35,8 +35,12 @@ def test_says_what_it_serves_reloads_and_leaves_nothing(fleet: Fleet) -> None:
     app = fleet.app()
     dev = fleet.dev(app)
     for words in (
-        "Web UI    http://127.0.0.1:", "Temporal  127.0.0.1:", "data      state/lua-fleet/app-",
-        "worker    shop:worker  task queue shop, namespace default", "workflow  shop:order", "activity  shop:charge",
+        "Web UI    http://127.0.0.1:",
+        "Temporal  127.0.0.1:",
+        "data      state/lua-fleet/app-",
+        "worker    shop:worker  task queue shop, namespace default",
+        "workflow  shop:order",
+        "activity  shop:charge",
         "start one:  fleet run shop:order --app ",
     ):
         assert words in dev.text

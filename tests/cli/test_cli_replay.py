@@ -20,7 +20,8 @@ def test_runs_on_the_server(shared_fleet: Fleet, dev: Dev) -> None:
     assert done.code == 0
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert [(line["workflow_id"], line["status"], line["lane"]) for line in lines] == [
-        ("r1", "ok", "runner"), ("r2", "ok", "runner")
+        ("r1", "ok", "runner"),
+        ("r2", "ok", "runner"),
     ]
     assert set(lines[0]) == FACTS
     assert lines[0]["activations"] >= 3
@@ -74,8 +75,12 @@ def test_refusals_of_the_command_line(fleet: Fleet) -> None:
 def test_ctrl_c_while_waiting_leaves_the_run_alone(shared_fleet: Fleet, dev: Dev) -> None:
     command = [sys.executable, "-m", "fleet", "run", "shop:order", '{"id": "c", "amount": 1, "wait": "1h"}']
     waiting = subprocess.Popen(
-        [*command, "--app", "app", "--id", "c1"], cwd=shared_fleet.home, env=shared_fleet.environment(),
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [*command, "--app", "app", "--id", "c1"],
+        cwd=shared_fleet.home,
+        env=shared_fleet.environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert waiting.stderr is not None
     assert "shop:order runs as c1" in waiting.stderr.readline()

@@ -60,9 +60,7 @@ def test_address_and_namespace(shared_fleet: Fleet, dev: Dev) -> None:
 
 def test_nobody_polls(shared_fleet: Fleet, dev: Dev) -> None:
     other = shared_fleet.app("other", _index__yaml=INDEX.replace("task_queue: shop}", "task_queue: forgotten}"))
-    done = shared_fleet(
-        "run", "shop:order", '{"id": "5"}', "--app", other, "--address", dev.address, "--timeout", "6s"
-    )
+    done = shared_fleet("run", "shop:order", '{"id": "5"}', "--app", other, "--address", dev.address, "--timeout", "6s")
     assert done.code == 1
     assert "warning: no worker polls the task queue forgotten" in done.err
     assert "`fleet dev APP` serves an application" in done.err

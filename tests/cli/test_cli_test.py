@@ -39,8 +39,10 @@ def test_lines_summary_and_junit(fleet: Fleet) -> None:
     for name in ("passes", "says_nothing", "calls"):
         assert f"ok    shop:{name}  " in done.out
     for name, why in (
-        ("is_false", "FAILED: main returned false"), ("says_why", "INTERNAL: expected 1, got 2"),
-        ("has_error", "CONFLICT: twice"), ("raises", "boom"),
+        ("is_false", "FAILED: main returned false"),
+        ("says_why", "INTERNAL: expected 1, got 2"),
+        ("has_error", "CONFLICT: twice"),
+        ("raises", "boom"),
     ):
         line, reason = done.out[done.out.index(f"FAIL  shop:{name}  ") :].splitlines()[:2]
         assert "_index.yaml:" in line
@@ -73,7 +75,9 @@ def test_application_without_tests(fleet: Fleet) -> None:
 
 
 def test_test_that_hangs(fleet: Fleet) -> None:
-    app = fleet.app(_index__yaml=INDEX + """\
+    app = fleet.app(
+        _index__yaml=INDEX
+        + """\
   - name: hangs
     kind: function.lua
     method: main
@@ -81,7 +85,8 @@ def test_test_that_hangs(fleet: Fleet) -> None:
     meta: {type: test}
     source: |
       return { main = function() time.sleep("1h") end }
-""")
+"""
+    )
     done = fleet("test", app, "--timeout", "500ms")
     assert done.code == 1
     assert "TIMEOUT: not done after 0.5 s" in done.out

@@ -65,15 +65,18 @@ def test_no_traceback_for_a_users_mistake(fleet: Fleet) -> None:
     assert "Traceback" in fleet("call", "shop:a", "--app", app).err
 
 
-@pytest.mark.parametrize(("argument", "message"), [
-    ("hello", """is not JSON: hello\n    a string is written with its quotes inside the shell's: '"hello"'"""),
-    ("it's", """a string is written with its quotes inside the shell's: '"it'"'"'s"'"""),
-    ("{\"a\": }", 'argument 1 is not JSON: line 1, column 7: Expecting value: {"a": }'),
-    ("{'a': 1}", "put the whole argument in single quotes, strings inside it in double quotes"),
-    ("NaN", "argument 1 is not JSON: NaN"),
-    ("@nowhere.json", "argument 1: cannot read nowhere.json: No such file or directory"),
-    ("-", "argument 1 (stdin) is not JSON: line 1, column 1: Expecting value"),
-])
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("hello", """is not JSON: hello\n    a string is written with its quotes inside the shell's: '"hello"'"""),
+        ("it's", """a string is written with its quotes inside the shell's: '"it'"'"'s"'"""),
+        ('{"a": }', 'argument 1 is not JSON: line 1, column 7: Expecting value: {"a": }'),
+        ("{'a': 1}", "put the whole argument in single quotes, strings inside it in double quotes"),
+        ("NaN", "argument 1 is not JSON: NaN"),
+        ("@nowhere.json", "argument 1: cannot read nowhere.json: No such file or directory"),
+        ("-", "argument 1 (stdin) is not JSON: line 1, column 1: Expecting value"),
+    ],
+)
 def test_arguments_that_are_not_json(fleet: Fleet, argument: str, message: str) -> None:
     app = fleet.app()
     done = fleet("call", "shop:charge", argument, "--app", app)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
 from core_scripts import ScriptError
 
 from fleet import _core

@@ -198,7 +198,10 @@ def test_instruction_limit(run_lua: Any) -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["local t = {} for i = 1, 1e9 do t[i] = {i} end", "pcall(function() local t = {} for i = 1, 1e9 do t[i] = {} end end) return 1"],
+    [
+        "local t = {} for i = 1, 1e9 do t[i] = {i} end",
+        "pcall(function() local t = {} for i = 1, 1e9 do t[i] = {} end end) return 1",
+    ],
 )
 def test_unbounded_allocation_is_a_violation(run_lua: Any, script: str) -> None:
     with pytest.raises(_core.LuaViolation, match="memory limit exceeded") as caught:

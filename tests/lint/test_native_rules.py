@@ -11,8 +11,10 @@ from pathlib import Path
 
 CORE = Path(__file__).parents[2] / "core_ext"
 FUNCTION = re.compile(r"^cdef [^\n]*?(\w+)\(([^)]*)\)([^\n]*):\n((?:(?:[ \t].*)?\n)*)", re.MULTILINE)
-RAISING = re.compile(r"\b(luaL_(?!loadbufferx)\w+|lua_(?:error|newtable|createtable|push(?:l|f)?string|pushcclosure|newthread|"
-                     r"newuserdatauv|rawset\w*|getfield|setfield|gettable|settable|next|concat|call|callk|yield|yieldk))\(")
+RAISING = re.compile(
+    r"\b(luaL_(?!loadbufferx)\w+|lua_(?:error|newtable|createtable|push(?:l|f)?string|pushcclosure|newthread|"
+    r"newuserdatauv|rawset\w*|getfield|setfield|gettable|settable|next|concat|call|callk|yield|yieldk))\("
+)
 
 
 def functions() -> list[tuple[str, str, str, str, str]]:

@@ -22,9 +22,9 @@ def rsa_key() -> tuple[str, str]:
     """Private and public key in PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return private.decode(), public.decode()
 
 
@@ -32,7 +32,8 @@ def rsa_key() -> tuple[str, str]:
 @pytest.mark.parametrize("data", ["", "text", "\x00\x7f", "é" * 1000])
 async def test_digests(run_lua: Any, name: str, data: str) -> None:
     got = await run_lua(
-        f"local d = ... return {{hash.{name}(d), #hash.{name}(d, true), hash.hmac_{name}(d, 'key')}}", data)
+        f"local d = ... return {{hash.{name}(d), #hash.{name}(d, true), hash.hmac_{name}(d, 'key')}}", data
+    )
     digest = hashlib.new(name, data.encode())
     assert got == [digest.hexdigest(), digest.digest_size, hmac.new(b"key", data.encode(), name).hexdigest()]
 
@@ -102,7 +103,8 @@ async def test_refusals(run_lua: Any, call: str, text: str) -> None:
 
 async def test_wrong_types_raise(run_lua: Any) -> None:
     assert await run_lua("local ok, err = pcall(crypto.hmac.sha256, 5, 'x') return err") == (
-        "bad argument #1 to 'sha256' (string expected, got number)")
+        "bad argument #1 to 'sha256' (string expected, got number)"
+    )
 
 
 async def test_encryption_round_trip_and_tampering(run_lua: Any) -> None:
@@ -125,7 +127,8 @@ async def test_encryption_round_trip_and_tampering(run_lua: Any) -> None:
 async def test_pbkdf2(run_lua: Any) -> None:
     for digest, length in (("sha256", 32), ("sha512", 100)):
         got = await run_lua(
-            "local d, n = ... return base64.encode(crypto.pbkdf2('pässword', 'salt', 1000, n, d))", digest, length)
+            "local d, n = ... return base64.encode(crypto.pbkdf2('pässword', 'salt', 1000, n, d))", digest, length
+        )
         assert base64.b64decode(got) == hashlib.pbkdf2_hmac(digest, "pässword".encode(), b"salt", 1000, length)
 
 
@@ -142,7 +145,10 @@ async def test_tokens_agree_with_pyjwt(run_lua: Any, algorithm: str) -> None:
     claims = {"sub": "ü", "n": 9007199254740993, "list": [1, 2.5], "exp": int(time.time()) + 60}
     token = await run_lua(
         "local claims, key, alg = ... claims._header = {kid = 'k1'} return crypto.jwt.encode(claims, key, alg)",
-        claims, SECRET, algorithm)
+        claims,
+        SECRET,
+        algorithm,
+    )
     assert jwt.decode(token, SECRET, algorithms=[algorithm]) == claims
     assert jwt.get_unverified_header(token) == {"alg": algorithm, "typ": "JWT", "kid": "k1"}
     theirs = jwt.encode(claims, SECRET, algorithm=algorithm)

@@ -65,9 +65,14 @@ def test_derivation_that_does_not_fit_the_budget(in_workflow: Callable[..., Any]
 
 def test_tokens_are_judged_at_the_time_of_the_run(in_workflow: Callable[..., Any]) -> None:
     valid, expired = (jwt.encode({"exp": START + seconds}, SECRET) for seconds in (60, -60))
-    got = in_workflow("""
+    got = in_workflow(
+        """
         local key, valid, expired = ...
         local _, err = crypto.jwt.verify(expired, key)
         return {crypto.jwt.verify(valid, key).exp, err:message()}
-    """, SECRET, valid, expired)
+    """,
+        SECRET,
+        valid,
+        expired,
+    )
     assert got == [START + 60, "the token has expired"]

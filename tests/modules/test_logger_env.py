@@ -70,18 +70,22 @@ async def test_logger_writes_structured_lines(run_lua: Any, caplog: pytest.LogCa
 
 
 async def test_logger_survives_any_fields(run_lua: Any) -> None:
-    assert await run_lua("""
+    assert (
+        await run_lua("""
         local t = {} t.self = t
         for i = 1, 300 do t['k' .. i] = t end
         logger:info('cycle', t)
         logger:info('bytes \\xff', {raw = '\\xfe'})
         return 'fine'
-    """) == "fine"
+    """)
+        == "fine"
+    )
 
 
 async def test_logger_is_called_with_a_colon(run_lua: Any) -> None:
     assert await run_lua("local ok, err = pcall(logger.info, 'text') return err") == (
-        "bad argument to 'info' (logger expected; call it with ':', as in logger:info(...))")
+        "bad argument to 'info' (logger expected; call it with ':', as in logger:info(...))"
+    )
     assert "name cannot be empty" in await run_lua("local ok, err = pcall(logger.named, logger, '') return err")
     assert await run_lua("return type(logger)") == "userdata"
 

@@ -28,7 +28,9 @@ async def record(case: Path, address: str) -> None:
         (worker,) = app.workers.values()
         client = serving.clients[worker.client]
         handle = await client.start_workflow(
-            app.workflow_type(spec["workflow"]), args=spec.get("args", []), id=f"{case.name}-{uuid.uuid4().hex[:6]}",
+            app.workflow_type(spec["workflow"]),
+            args=spec.get("args", []),
+            id=f"{case.name}-{uuid.uuid4().hex[:6]}",
             task_queue=worker.task_queue,
         )
         try:
@@ -41,7 +43,11 @@ async def record(case: Path, address: str) -> None:
 
 async def main() -> None:
     """Record what is missing."""
-    missing = [case for case in sorted(GOLDEN.iterdir()) if (case / "case.yaml").exists() and not (case / "history.json").exists()]
+    missing = [
+        case
+        for case in sorted(GOLDEN.iterdir())
+        if (case / "case.yaml").exists() and not (case / "history.json").exists()
+    ]
     async with EmbeddedServer.start() as server:
         for case in missing:
             await record(case, server.address)

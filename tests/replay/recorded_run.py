@@ -81,9 +81,7 @@ async def record(home: Path) -> Recorded:
         exported = home / "exported.json"
         with exported.open("wb") as file:
             command = [server.binary, "workflow", "show", "--workflow-id", id, "--output", "json"]
-            await asyncio.to_thread(
-                subprocess.run, [*command, "--address", server.address], stdout=file, check=True
-            )
+            await asyncio.to_thread(subprocess.run, [*command, "--address", server.address], stdout=file, check=True)
         return Recorded(await handle.fetch_history(), exported)
 
 

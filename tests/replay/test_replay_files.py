@@ -39,15 +39,18 @@ def test_file_name_stands_in_for_a_missing_workflow_id(recorded: Recorded, tmp_p
     assert read_history(path).workflow_id == "order-7"
 
 
-@pytest.mark.parametrize(("data", "message"), [
-    (b"", "the file is empty"),
-    (b"{", "not JSON: "),
-    (b"{}", "no workflow history: it has no list `events`"),
-    (b'{"events": []}', "the history has no events"),
-    (b'{"events": [{"eventId": "x"}]}', "no workflow history: "),
-    (b'{"events": [{"eventType": "EVENT_TYPE_TIMER_FIRED"}]}', "the first event is not WorkflowExecutionStarted"),
-    (b"\xff\xff\xff", "neither JSON nor a protobuf temporal.api.history.v1.History"),
-])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"{", "not JSON: "),
+        (b"{}", "no workflow history: it has no list `events`"),
+        (b'{"events": []}', "the history has no events"),
+        (b'{"events": [{"eventId": "x"}]}', "no workflow history: "),
+        (b'{"events": [{"eventType": "EVENT_TYPE_TIMER_FIRED"}]}', "the first event is not WorkflowExecutionStarted"),
+        (b"\xff\xff\xff", "neither JSON nor a protobuf temporal.api.history.v1.History"),
+    ],
+)
 def test_refusals(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "history"
     path.write_bytes(data)

@@ -24,30 +24,38 @@ async def test_change_that_alters_no_command_fits(replay: Replay) -> None:
     assert (await replay("local charge =", "local a, b = 1, 2\n    local charge =")).status == "ok"
 
 
-@pytest.mark.parametrize(("old", "new", "sentence"), [
-    (
-        'funcs.call("shop:charge", order)', 'funcs.call("shop:quack", order)',
-        "the code calls activity shop:quack (id 1) at order.lua:3, where history has event 7,"
-        " ActivityTaskScheduled (shop:charge, 1)",
-    ),
-    (
-        'local charge = funcs.call("shop:charge", order)', 'time.sleep("1s")',
-        "the code starts timer 1 at order.lua:3, where history has event 7, ActivityTaskScheduled (shop:charge, 1)",
-    ),
-    (
-        '    time.sleep("20ms")\n', "",
-        "the code completes the workflow (after order.lua:4), where history has event ",
-    ),
-    (
-        'time.sleep("20ms")', "error({})",
-        "the code fails the workflow (error object is a table)",
-    ),
-    (
-        'time.sleep("20ms")', 'coroutine.spawn(function()\n  time.sleep("1h") end) time.sleep("20ms")',
-        # The timer of the coroutine comes second: coroutines run after the one that started them.
-        "the code starts timer 4 at order.lua:6, where history has nothing more between event ",
-    ),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            'funcs.call("shop:charge", order)',
+            'funcs.call("shop:quack", order)',
+            "the code calls activity shop:quack (id 1) at order.lua:3, where history has event 7,"
+            " ActivityTaskScheduled (shop:charge, 1)",
+        ),
+        (
+            'local charge = funcs.call("shop:charge", order)',
+            'time.sleep("1s")',
+            "the code starts timer 1 at order.lua:3, where history has event 7, ActivityTaskScheduled (shop:charge, 1)",
+        ),
+        (
+            '    time.sleep("20ms")\n',
+            "",
+            "the code completes the workflow (after order.lua:4), where history has event ",
+        ),
+        (
+            'time.sleep("20ms")',
+            "error({})",
+            "the code fails the workflow (error object is a table)",
+        ),
+        (
+            'time.sleep("20ms")',
+            'coroutine.spawn(function()\n  time.sleep("1h") end) time.sleep("20ms")',
+            # The timer of the coroutine comes second: coroutines run after the one that started them.
+            "the code starts timer 4 at order.lua:6, where history has nothing more between event ",
+        ),
+    ],
+)
 async def test_divergence_names_line_and_event(replay: Replay, old: str, new: str, sentence: str) -> None:
     report = await replay(old, new)
     assert report.status == "nondeterminism"
@@ -105,8 +113,10 @@ async def test_every_beginning_of_a_history_fits(recorded: Recorded, tmp_path: P
 async def test_batch_keeps_the_order(recorded: Recorded, tmp_path: Path, processes: int) -> None:
     app = write_app(tmp_path / "app", ORDER)
     jobs = [
-        Job("file", path=recorded.exported), Job("none.json", path=tmp_path / "none.json"),
-        Job("server", history=recorded.history), Job("again", path=recorded.exported),
+        Job("file", path=recorded.exported),
+        Job("none.json", path=tmp_path / "none.json"),
+        Job("server", history=recorded.history),
+        Job("again", path=recorded.exported),
     ]
     found = [(job.name, report.status) async for job, report in replay_all(app, jobs, processes=processes)]
     assert found == [("file", "ok"), ("none.json", "error"), ("server", "ok"), ("again", "ok")]

@@ -40,16 +40,31 @@ class TaskFailed(AssertionError):
 class BareRun:
     """One run of the application's workflow `name`; each `activate` is one workflow task."""
 
-    def __init__(self, app: App, name: str = "wf", *, scripts: WorkflowScripts | None = None,
-                 limits: Limits | None = None, seed: int = 7) -> None:
+    def __init__(
+        self,
+        app: App,
+        name: str = "wf",
+        *,
+        scripts: WorkflowScripts | None = None,
+        limits: Limits | None = None,
+        seed: int = 7,
+    ) -> None:
         self.scripts = scripts or WorkflowScripts(app, limits or Limits())
         self.seed = seed
         self.now = START
-        info: Any = SimpleNamespace(workflow_id="wf-1", run_id="run-1", namespace="default", workflow_type=f"app:{name}")
+        info: Any = SimpleNamespace(
+            workflow_id="wf-1", run_id="run-1", namespace="default", workflow_type=f"app:{name}"
+        )
         self.instance = LuaWorkflowInstance(self.scripts, f"app:{name}", info, Origin("q", "default"))
 
-    def start(self, *args: Any, replaying: bool = False, payloads: list[Payload] | None = None,
-              headers: dict[str, Payload] | None = None, jobs: tuple[WorkflowActivationJob, ...] = ()) -> list[WorkflowCommand]:
+    def start(
+        self,
+        *args: Any,
+        replaying: bool = False,
+        payloads: list[Payload] | None = None,
+        headers: dict[str, Payload] | None = None,
+        jobs: tuple[WorkflowActivationJob, ...] = (),
+    ) -> list[WorkflowCommand]:
         """The first activation; its commands."""
         job = WorkflowActivationJob()
         job.initialize_workflow.workflow_type = self.instance.get_info().workflow_type
@@ -77,8 +92,9 @@ class BareRun:
         job.fire_timer.seq = seq
         return self.activate(job, **options)
 
-    def resolve(self, seq: int, value: Any = None, *, change: Callable[[Any], None] | None = None,
-                **options: Any) -> list[WorkflowCommand]:
+    def resolve(
+        self, seq: int, value: Any = None, *, change: Callable[[Any], None] | None = None, **options: Any
+    ) -> list[WorkflowCommand]:
         """An activity ends with `value`, or as `change` makes its result."""
         return self.activate(resolution(seq, value, change), **options)
 

@@ -79,10 +79,18 @@ def test_priority(bench: Any) -> None:
 
 
 def test_retry_policy(bench: Any) -> None:
-    policy = scheduled(bench, {"activity.retry_policy": {
-        "initial_interval": "2s", "backoff_coefficient": 1.5, "maximum_interval": 30000, "maximum_attempts": 4,
-        "non_retryable_error_types": ["NotFound", "MyOwn"],
-    }}).schedule_activity.retry_policy
+    policy = scheduled(
+        bench,
+        {
+            "activity.retry_policy": {
+                "initial_interval": "2s",
+                "backoff_coefficient": 1.5,
+                "maximum_interval": 30000,
+                "maximum_attempts": 4,
+                "non_retryable_error_types": ["NotFound", "MyOwn"],
+            }
+        },
+    ).schedule_activity.retry_policy
     assert policy.initial_interval.ToTimedelta() == timedelta(seconds=2)
     assert policy.maximum_interval.ToTimedelta() == timedelta(seconds=30)
     assert (policy.backoff_coefficient, policy.maximum_attempts) == (1.5, 4)
@@ -90,7 +98,9 @@ def test_retry_policy(bench: Any) -> None:
 
 
 def test_retry_policy_fills_in_what_it_leaves_out(bench: Any) -> None:
-    policy = scheduled(bench, {"activity.retry_policy": {"non_retryable_error_types": "invalid"}}).schedule_activity.retry_policy
+    policy = scheduled(
+        bench, {"activity.retry_policy": {"non_retryable_error_types": "invalid"}}
+    ).schedule_activity.retry_policy
     assert policy.initial_interval.ToTimedelta() == timedelta(seconds=1)
     assert (policy.backoff_coefficient, policy.maximum_attempts) == (2.0, 0)
     assert list(policy.non_retryable_error_types) == ["INVALID"]
@@ -109,7 +119,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("activity.start_to_close_timeout", "soon", 'expected a duration string or milliseconds number, got "soon"'),
     ("activity.start_to_close_timeout", True, "expected a duration string or milliseconds number, got true"),
     ("activity.start_to_close_timeout", -5, "expected a duration string or milliseconds number, got -5"),
-    ("activity.heartbeat_timeout", "-5s", "expected a duration string or milliseconds number, got \"-5s\""),
+    ("activity.heartbeat_timeout", "-5s", 'expected a duration string or milliseconds number, got "-5s"'),
     ("temporal.activity.id", 7, "expected a non-empty string, got 7"),
     ("activity.task_queue", "", 'expected a non-empty string, got ""'),
     ("activity.wait_for_cancellation", "yes", 'expected a boolean, got "yes"'),
@@ -123,30 +133,42 @@ REFUSED: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("name", "value", "text"), REFUSED)
 def test_wrong_type_is_invalid(bench: Any, name: str, value: Any, text: str) -> None:
     assert refusal(bench, {name: value}) == (
-        "INVALID", f"invalid temporal activity options for app:work: {name}: {text}")
+        "INVALID",
+        f"invalid temporal activity options for app:work: {name}: {text}",
+    )
 
 
-@pytest.mark.parametrize(("part", "value", "text"), [
-    ("maximum_attempts", 1.5, "expected an integer of at least 0, got 1.5"),
-    ("maximum_attempts", -1, "expected an integer of at least 0, got -1"),
-    ("backoff_coefficient", 0.5, "expected a number of at least 1, got 0.5"),
-    ("initial_interval", "x", 'expected a duration string or milliseconds number, got "x"'),
-    ("non_retryable_error_types", 5, "expected a string or a list of strings, got 5"),
-    ("non_retryable_error_types", [5], "expected a string or a list of strings, got a table"),
-])
+@pytest.mark.parametrize(
+    ("part", "value", "text"),
+    [
+        ("maximum_attempts", 1.5, "expected an integer of at least 0, got 1.5"),
+        ("maximum_attempts", -1, "expected an integer of at least 0, got -1"),
+        ("backoff_coefficient", 0.5, "expected a number of at least 1, got 0.5"),
+        ("initial_interval", "x", 'expected a duration string or milliseconds number, got "x"'),
+        ("non_retryable_error_types", 5, "expected a string or a list of strings, got 5"),
+        ("non_retryable_error_types", [5], "expected a string or a list of strings, got a table"),
+    ],
+)
 def test_wrong_part_of_a_retry_policy_is_named(bench: Any, part: str, value: Any, text: str) -> None:
     assert refusal(bench, {"activity.retry_policy": {part: value}}) == (
-        "INVALID", f"invalid temporal activity options for app:work: activity.retry_policy.{part}: {text}")
+        "INVALID",
+        f"invalid temporal activity options for app:work: activity.retry_policy.{part}: {text}",
+    )
 
 
-@pytest.mark.parametrize(("part", "value", "text"), [
-    ("priority_key", "high", 'expected a positive integer, got "high"'),
-    ("fairness_key", 1, "expected a string, got 1"),
-    ("fairness_weight", "x", 'expected a positive number, got "x"'),
-])
+@pytest.mark.parametrize(
+    ("part", "value", "text"),
+    [
+        ("priority_key", "high", 'expected a positive integer, got "high"'),
+        ("fairness_key", 1, "expected a string, got 1"),
+        ("fairness_weight", "x", 'expected a positive number, got "x"'),
+    ],
+)
 def test_wrong_part_of_a_priority_is_named(bench: Any, part: str, value: Any, text: str) -> None:
     assert refusal(bench, {"activity.priority": {part: value}}) == (
-        "INVALID", f"invalid temporal activity options for app:work: activity.priority.{part}: {text}")
+        "INVALID",
+        f"invalid temporal activity options for app:work: activity.priority.{part}: {text}",
+    )
 
 
 def test_unknown_key_of_a_retry_policy_is_named(bench: Any) -> None:
@@ -155,22 +177,35 @@ def test_unknown_key_of_a_retry_policy_is_named(bench: Any) -> None:
     assert "activity.retry_policy.attempts: unknown key" in text and "maximum_attempts" in text
 
 
-@pytest.mark.parametrize(("name", "hint"), [
-    ("activity.start_to_close", "activity.start_to_close_timeout"),
-    ("activity.retries", "activity.retry_policy"),
-    ("temporal.activity.heartbeat", "temporal.activity.heartbeat_timeout"),
-    ("activity.task_que", "activity.task_queue"),
-])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("activity.start_to_close", "activity.start_to_close_timeout"),
+        ("activity.retries", "activity.retry_policy"),
+        ("temporal.activity.heartbeat", "temporal.activity.heartbeat_timeout"),
+        ("activity.task_que", "activity.task_queue"),
+    ],
+)
 def test_unknown_option_suggests_the_nearest(bench: Any, name: str, hint: str) -> None:
     kind, text = refusal(bench, {name: "5s"})
     assert (kind, text) == (
-        "INVALID", f"invalid temporal activity options for app:work: unknown option {name}: did you mean {hint}?")
+        "INVALID",
+        f"invalid temporal activity options for app:work: unknown option {name}: did you mean {hint}?",
+    )
 
 
 def test_entry_options_are_merged_and_the_call_wins(bench: Any) -> None:
-    bench.function("return { main = function(n) return n end }", "work", meta={"options": {
-        "activity.start_to_close_timeout": "4s", "activity.schedule_to_close_timeout": "9s",
-        "activity.retry_policy": {"maximum_attempts": 2}}})
+    bench.function(
+        "return { main = function(n) return n end }",
+        "work",
+        meta={
+            "options": {
+                "activity.start_to_close_timeout": "4s",
+                "activity.schedule_to_close_timeout": "9s",
+                "activity.retry_policy": {"maximum_attempts": 2},
+            }
+        },
+    )
     bench.workflow(CALL, modules="funcs")
     command = scheduled(bench, {"temporal.activity.start_to_close_timeout": "6s"}).schedule_activity
     assert command.start_to_close_timeout.ToTimedelta() == timedelta(seconds=6)
@@ -180,49 +215,66 @@ def test_entry_options_are_merged_and_the_call_wins(bench: Any) -> None:
 
 def test_with_options_replaces_and_leaves_the_executor_as_it_was(bench: Any) -> None:
     bench.function("return { main = function(n) return n end }", "work")
-    bench.workflow("""
+    bench.workflow(
+        """
     local first = funcs.new():with_options({["activity.id"] = "one", ["activity.summary"] = "s"})
     local second = first:with_options({["activity.task_queue"] = "t"})
     first:async("app:work")
     second:async("app:work")
-    """, modules="funcs")
+    """,
+        modules="funcs",
+    )
     one, two, _ = BareRun(bench.load()).start()
     assert one.schedule_activity.activity_id == "one" and one.schedule_activity.task_queue == bench.queue
     assert two.schedule_activity.activity_id == "2" and two.schedule_activity.task_queue == "t"
 
 
 def test_options_are_copied_when_they_are_given(bench: Any) -> None:
-    bench.workflow("""
+    bench.workflow(
+        """
     local options = {["activity.id"] = "one"}
     local executor = funcs.new():with_options(options)
     options["activity.id"] = "two"
     executor:async("other:work")
-    """, modules="funcs")
+    """,
+        modules="funcs",
+    )
     command, _ = BareRun(bench.load()).start()
     assert command.schedule_activity.activity_id == "one"
 
 
-@pytest.mark.parametrize(("code", "text"), [
-    ("funcs.call('')", "function ID required"),
-    ("funcs.async('')", "function ID required"),
-    ("funcs.call('work')", "invalid function ID 'work' (namespace:name required)"),
-    ("funcs.call('app:')", "invalid function ID 'app:' (namespace:name required)"),
-    ("funcs.new():call(':work')", "invalid function ID ':work' (namespace:name required)"),
-])
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("funcs.call('')", "function ID required"),
+        ("funcs.async('')", "function ID required"),
+        ("funcs.call('work')", "invalid function ID 'work' (namespace:name required)"),
+        ("funcs.call('app:')", "invalid function ID 'app:' (namespace:name required)"),
+        ("funcs.new():call(':work')", "invalid function ID ':work' (namespace:name required)"),
+    ],
+)
 def test_bad_ids(bench: Any, code: str, text: str) -> None:
-    bench.workflow(f"local v, err = {code} return {{v == nil, err:kind(), err:message(), err:retryable()}}", modules="funcs")
+    bench.workflow(
+        f"local v, err = {code} return {{v == nil, err:kind(), err:message(), err:retryable()}}", modules="funcs"
+    )
     assert result(BareRun(bench.load()).start()) == [True, "INVALID", text, False]
 
 
-@pytest.mark.parametrize(("code", "text"), [
-    ("funcs.call(7)", "wf.lua:2: bad argument #1 to 'call' (string expected, got number)"),
-    ("funcs.async()", "wf.lua:2: bad argument #1 to 'async' (string expected, got nil)"),
-    ("funcs.new():call({})", "wf.lua:2: bad argument #1 to 'call' (string expected, got table)"),
-    ("funcs.new():with_options('x')", "wf.lua:2: bad argument #1 to 'with_options' (table expected, got string)"),
-    ("funcs.new():with_context(1)", "wf.lua:2: bad argument #1 to 'with_context' (table expected, got number)"),
-    ("funcs.new():with_context({1})", "wf.lua:2: bad argument #1 to 'with_context' (string keys expected, got a number)"),
-    ("funcs.new().call('app:work')", "wf.lua:2: bad argument to 'call' (executor expected; call it with ':')"),
-])
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("funcs.call(7)", "wf.lua:2: bad argument #1 to 'call' (string expected, got number)"),
+        ("funcs.async()", "wf.lua:2: bad argument #1 to 'async' (string expected, got nil)"),
+        ("funcs.new():call({})", "wf.lua:2: bad argument #1 to 'call' (string expected, got table)"),
+        ("funcs.new():with_options('x')", "wf.lua:2: bad argument #1 to 'with_options' (table expected, got string)"),
+        ("funcs.new():with_context(1)", "wf.lua:2: bad argument #1 to 'with_context' (table expected, got number)"),
+        (
+            "funcs.new():with_context({1})",
+            "wf.lua:2: bad argument #1 to 'with_context' (string keys expected, got a number)",
+        ),
+        ("funcs.new().call('app:work')", "wf.lua:2: bad argument to 'call' (executor expected; call it with ':')"),
+    ],
+)
 def test_wrong_argument_types_raise_where_the_call_stands(bench: Any, code: str, text: str) -> None:
     bench.workflow(f"local ok, err = pcall(function() {code} end) return {{ok, err}}", modules="funcs")
     ok, err = result(BareRun(bench.load()).start())
@@ -232,7 +284,9 @@ def test_wrong_argument_types_raise_where_the_call_stands(bench: Any, code: str,
 def test_local_activity_is_a_local_command(bench: Any) -> None:
     bench.function("return { main = function(n) return n end }", "work", binding={"local": True})
     bench.workflow(CALL, modules="funcs")
-    command = scheduled(bench, {"activity.retry_policy": {"maximum_attempts": 2}, "activity.start_to_close_timeout": "5s"})
+    command = scheduled(
+        bench, {"activity.retry_policy": {"maximum_attempts": 2}, "activity.start_to_close_timeout": "5s"}
+    )
     local = command.schedule_local_activity
     assert (local.activity_type, local.attempt, local.retry_policy.maximum_attempts) == ("app:work", 1, 2)
     assert local.start_to_close_timeout.ToTimedelta() == timedelta(seconds=5)
@@ -273,12 +327,15 @@ def test_long_backoff_of_a_local_activity_is_a_timer(bench: Any) -> None:
 
 def test_cancel_during_the_backoff_of_a_local_activity_ends_it(bench: Any) -> None:
     bench.function("return { main = function(n) return n end }", "work", binding={"local": True})
-    bench.workflow("""
+    bench.workflow(
+        """
     local future = funcs.async("app:work")
     require("time").sleep("1s")
     future:cancel()
     return {tostring(select(2, future:result())), future:is_canceled()}
-    """, modules="funcs time")
+    """,
+        modules="funcs time",
+    )
     run = BareRun(bench.load())
     _, sleep = run.start()
     (timer,) = run.activate(backoff(1, 2, 120))
@@ -291,19 +348,35 @@ def test_cancel_during_the_backoff_of_a_local_activity_ends_it(bench: Any) -> No
 async def test_options_in_the_history_of_a_server(bench: Any) -> None:
     bench.function("return { main = function(n) return n end }", "work")
     bench.workflow(CALL, modules="funcs")
-    outcome = await bench.run({
-        "activity.start_to_close_timeout": "5s", "activity.schedule_to_close_timeout": "9s",
-        "activity.schedule_to_start_timeout": "8s", "activity.heartbeat_timeout": "3s", "activity.id": "charge-7",
-        "activity.retry_policy": {"initial_interval": "2s", "maximum_attempts": 4, "non_retryable_error_types": ["A"]},
-        "activity.priority": {"priority_key": 2, "fairness_key": "t"}, "activity.summary": "the charge",
-        "activity.disable_eager_execution": True,
-    })
+    outcome = await bench.run(
+        {
+            "activity.start_to_close_timeout": "5s",
+            "activity.schedule_to_close_timeout": "9s",
+            "activity.schedule_to_start_timeout": "8s",
+            "activity.heartbeat_timeout": "3s",
+            "activity.id": "charge-7",
+            "activity.retry_policy": {
+                "initial_interval": "2s",
+                "maximum_attempts": 4,
+                "non_retryable_error_types": ["A"],
+            },
+            "activity.priority": {"priority_key": 2, "fairness_key": "t"},
+            "activity.summary": "the charge",
+            "activity.disable_eager_execution": True,
+        }
+    )
     assert outcome.result == {"value": 1}
     seen = outcome.scheduled
     assert (seen.activity_id, seen.activity_type.name, seen.task_queue.name) == ("charge-7", "app:work", bench.queue)
-    assert [t.ToTimedelta().seconds for t in (
-        seen.start_to_close_timeout, seen.schedule_to_close_timeout, seen.schedule_to_start_timeout, seen.heartbeat_timeout,
-    )] == [5, 9, 8, 3]
+    assert [
+        t.ToTimedelta().seconds
+        for t in (
+            seen.start_to_close_timeout,
+            seen.schedule_to_close_timeout,
+            seen.schedule_to_start_timeout,
+            seen.heartbeat_timeout,
+        )
+    ] == [5, 9, 8, 3]
     assert (seen.retry_policy.maximum_attempts, list(seen.retry_policy.non_retryable_error_types)) == (4, ["A"])
     assert (seen.priority.priority_key, seen.priority.fairness_key) == (2, "t")
     (event,) = [e for e in outcome.history.events if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
@@ -311,14 +384,19 @@ async def test_options_in_the_history_of_a_server(bench: Any) -> None:
 
 
 async def test_local_activity_retries_inside_the_task(bench: Any) -> None:
-    bench.function("""
+    bench.function(
+        """
     local activity, errors = require("activity"), errors
     return { main = function()
         local info = activity.info()
         if info.attempt < 3 then return nil, errors.new{message = "not yet", kind = "UNAVAILABLE", retryable = true} end
         return {attempt = info.attempt, is_local = info.is_local}
     end }
-    """, "work", binding={"local": True}, modules="activity")
+    """,
+        "work",
+        binding={"local": True},
+        modules="activity",
+    )
     bench.workflow(CALL, modules="funcs")
     outcome = await bench.run({"activity.retry_policy": {"initial_interval": 10}})
     assert outcome.result == {"value": {"attempt": 3, "is_local": True}}

@@ -21,18 +21,24 @@ def bare(bench: Any, body: str) -> BareRun:
     return BareRun(bench.load())
 
 
-@pytest.mark.parametrize(("blocked", "cleanup"), [
-    ("time.sleep('1h')", "cancel_timer"),
-    ("channel.new():receive()", None),
-    ("channel.new():send(1)", None),
-    ("channel.select{channel.new():case_receive(), channel.new():case_send(1)}", None),
-    ("time.after('1h'):receive()", None),
-])
+@pytest.mark.parametrize(
+    ("blocked", "cleanup"),
+    [
+        ("time.sleep('1h')", "cancel_timer"),
+        ("channel.new():receive()", None),
+        ("channel.new():send(1)", None),
+        ("channel.select{channel.new():case_receive(), channel.new():case_send(1)}", None),
+        ("time.after('1h'):receive()", None),
+    ],
+)
 def test_blocked_operation_raises_canceled_at_its_line(bench: Any, blocked: str, cleanup: str | None) -> None:
-    run = bare(bench, f"""
+    run = bare(
+        bench,
+        f"""
     local ok, err = pcall(function() local x = {blocked} return x end)
     return {{ok, err:kind(), tostring(err), err:retryable()}}
-    """)
+    """,
+    )
     run.start()
     commands = run.activate(cancel())
     assert result(commands) == [False, "CANCELED", "operation canceled", False]
@@ -40,10 +46,13 @@ def test_blocked_operation_raises_canceled_at_its_line(bench: Any, blocked: str,
 
 
 def test_blocked_call_returns_the_error_and_cancels_the_activity(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local value, err = funcs.call("app:work")
     return {value == nil, err:kind()}
-    """)
+    """,
+    )
     run.start()
     commands = run.activate(cancel())
     assert variants(commands) == ["request_cancel_activity", "complete_workflow_execution"]
@@ -51,11 +60,14 @@ def test_blocked_call_returns_the_error_and_cancels_the_activity(bench: Any) -> 
 
 
 def test_only_what_is_waited_for_is_cancelled(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local future = funcs.async("app:other")
     local _, err = funcs.call("app:work")
     return future:response():receive():data()
-    """)
+    """,
+    )
     run.start()
     commands = run.activate(cancel())
     assert variants(commands) == ["request_cancel_activity"] and commands[0].request_cancel_activity.seq == 2
@@ -75,12 +87,15 @@ def test_error_of_the_call_returned_closes_the_run_as_canceled(bench: Any) -> No
 
 
 def test_compensation_runs_normally_and_the_run_completes(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local ok, err = pcall(time.sleep, "1h")
     local refund = funcs.call("app:refund")
     time.sleep("1s")
     return {refund, err:kind()}
-    """)
+    """,
+    )
     run.start()
     assert variants(run.activate(cancel())) == ["cancel_timer", "schedule_activity"]
     assert variants(run.resolve(2, "refunded")) == ["start_timer"]
@@ -88,11 +103,14 @@ def test_compensation_runs_normally_and_the_run_completes(bench: Any) -> None:
 
 
 def test_compensation_then_rethrown_closes_as_canceled(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local ok, err = pcall(time.sleep, "1h")
     funcs.call("app:refund")
     error(err)
-    """)
+    """,
+    )
     run.start()
     run.activate(cancel())
     assert variants(run.resolve(2, "refunded")) == ["cancel_workflow_execution"]
@@ -115,7 +133,9 @@ def test_second_cancel_changes_nothing(bench: Any) -> None:
 
 
 def test_each_blocked_coroutine_is_interrupted_in_order_of_creation(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local order = {}
     for _, name in ipairs{"a", "b"} do
         coroutine.spawn(function()
@@ -127,19 +147,23 @@ def test_each_blocked_coroutine_is_interrupted_in_order_of_creation(bench: Any) 
     order[#order + 1] = "main" .. err:kind()
     coroutine.yield()
     return order
-    """)
+    """,
+    )
     run.start()
     # The main function is the oldest coroutine.
     assert result(run.activate(cancel())) == ["mainCANCELED", "aCANCELED", "bCANCELED"]
 
 
 def test_uncaught_canceled_in_a_spawned_coroutine_ends_that_one_only(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     coroutine.spawn(function() time.sleep("1h") end)
     local ok, err = pcall(time.sleep, "1h")
     time.sleep("1s")
     return "main went on"
-    """)
+    """,
+    )
     run.start()
     commands = run.activate(cancel())
     assert "fail_workflow_execution" not in variants(commands)
@@ -154,11 +178,14 @@ def test_own_canceled_error_without_a_request_fails_the_run(bench: Any) -> None:
 
 
 def test_it_takes_effect_after_what_the_same_task_woke(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local first = funcs.call("app:work")
     local second, err = funcs.call("app:work")
     return {first, second == nil, err:kind()}
-    """)
+    """,
+    )
     run.start()
     commands = run.activate(cancel(), resolution(1, "one"))
     assert variants(commands) == ["schedule_activity", "request_cancel_activity", "complete_workflow_execution"]
@@ -167,27 +194,34 @@ def test_it_takes_effect_after_what_the_same_task_woke(bench: Any) -> None:
 
 def test_if_nothing_is_blocked_the_first_blocking_operation_gets_it(bench: Any) -> None:
     # Requested before the first task: the run sees both in one.
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local ok, err = pcall(time.sleep, "1h")
     local later = pcall(time.sleep, "1s")
     return {ok, err:kind(), later}
-    """)
+    """,
+    )
     commands = run.start(jobs=(cancel(),))
     timer = [c.start_timer.seq for c in commands if c.HasField("start_timer")][-1]
     assert result(run.fire(timer)) == [False, "CANCELED", True]
 
 
 def test_canceled_while_waiting_for_completion_of_the_cancellation(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local executor = funcs.new():with_options({["activity.wait_for_cancellation"] = true})
     local value, err = executor:call("app:work")
     return {value == nil, err:kind()}
-    """)
+    """,
+    )
     assert run.start()[0].schedule_activity.cancellation_type == 1
     assert result(run.activate(cancel())) == [True, "CANCELED"]
 
 
 # ---- on a server
+
 
 async def canceled(bench: Any, blocked_event: str) -> Any:
     app = bench.load()
@@ -209,17 +243,21 @@ async def test_client_cancels_a_sleeping_run(bench: Any) -> None:
 
 async def test_client_cancels_and_the_run_compensates(bench: Any) -> None:
     bench.function("return { main = function(id) return 'refunded ' .. id end }", "refund")
-    bench.workflow("""
+    bench.workflow(
+        """
     local ok, err = pcall(time.sleep, "1h")
     return {(funcs.call("app:refund", "p1")), err:kind()}
-    """, modules="funcs time")
+    """,
+        modules="funcs time",
+    )
     outcome = await canceled(bench, "timer_started")
     assert outcome.result == ["refunded p1", "CANCELED"]
 
 
 async def test_client_cancels_a_run_that_waits_for_an_activity(bench: Any) -> None:
     bench.function("return { main = function() require('time').sleep('1h') end }", "work", modules="time")
-    bench.workflow("return funcs.new():with_options({['activity.heartbeat_timeout'] = '1s'}):call('app:work')",
-                   modules="funcs")
+    bench.workflow(
+        "return funcs.new():with_options({['activity.heartbeat_timeout'] = '1s'}):call('app:work')", modules="funcs"
+    )
     outcome = await canceled(bench, "activity_task_scheduled")
     assert outcome.canceled and len(outcome.attributes("activity_task_cancel_requested")) == 1

@@ -50,8 +50,13 @@ async def replay_elsewhere(bench: Any, history: str, hash_seed: str, tmp_path: P
     path = tmp_path / "history.json"
     path.write_text(history)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__).parent / "replay_process.py"), str(bench.root), str(path), bench.queue,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable,
+        str(Path(__file__).parent / "replay_process.py"),
+        str(bench.root),
+        str(path),
+        bench.queue,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": "Asia/Tokyo", "LC_ALL": "C", "HOME": "/nonexistent"},
     )
     out, err = await process.communicate()
@@ -67,12 +72,20 @@ async def test_replays_elsewhere_give_the_commands_of_the_run(bench: Any, tmp_pa
     elsewhere = [await replay_elsewhere(bench, history, seed, tmp_path) for seed in ("1", "31337")]
     assert elsewhere[0] == elsewhere[1]
     # What the run itself sent is in the history.
-    replayed = [command["scheduleActivity"]["arguments"] for task in elsewhere[0] for command in task.get("commands", [])
-                if "scheduleActivity" in command]
+    replayed = [
+        command["scheduleActivity"]["arguments"]
+        for task in elsewhere[0]
+        for command in task.get("commands", [])
+        if "scheduleActivity" in command
+    ]
     recorded = [decoded(event.input.payloads[0]) for event in outcome.attributes("activity_task_scheduled")]
     assert [decoded_dict(arguments[0]) for arguments in replayed] == recorded
-    completed = [command["completeWorkflowExecution"]["result"] for task in elsewhere[0]
-                 for command in task.get("commands", []) if "completeWorkflowExecution" in command]
+    completed = [
+        command["completeWorkflowExecution"]["result"]
+        for task in elsewhere[0]
+        for command in task.get("commands", [])
+        if "completeWorkflowExecution" in command
+    ]
     assert [decoded_dict(value) for value in completed] == [outcome.result]
 
 
@@ -112,25 +125,31 @@ def test_new_seed_after_a_reset_is_applied(bench: Any) -> None:
 
 
 def test_clock_stands_still_in_a_task_and_is_the_tasks(bench: Any) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local a = time.now():unix()
     for i = 1, 1e6 do end
     local b = time.now():unix()
     time.sleep("1s")
     return {a, b, time.now():unix(), os.time()}
-    """)
+    """,
+    )
     run.start()
     assert result(run.fire(1)) == [START, START, START + 1, START + 1]
 
 
 @pytest.mark.parametrize("order", [[3, 1, 2], [1, 2, 3], [2, 3, 1]])
 def test_pairs_does_not_depend_on_the_order_of_insertion(bench: Any, order: list[int]) -> None:
-    run = bare(bench, """
+    run = bare(
+        bench,
+        """
     local t, seen = {}, {}
     for _, n in ipairs(...) do t["k" .. n] = n t[n] = n end
     for k in pairs(t) do seen[#seen + 1] = tostring(k) end
     return seen
-    """)
+    """,
+    )
     assert result(run.start(order)) == ["1", "2", "3", "k1", "k2", "k3"]
 
 

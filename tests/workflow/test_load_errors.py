@@ -15,7 +15,7 @@ from fleet.lua import ScriptProblem
 
 async def test_syntax_error_stops_the_worker(bench: Any) -> None:
     bench.workflow("local function main()\nlocal x = = 1\nend\nreturn { main = main }")
-    with pytest.raises(RuntimeError) as caught:     # the SDK wraps what its runner raises
+    with pytest.raises(RuntimeError) as caught:  # the SDK wraps what its runner raises
         async with bench.serving(bench.load()):
             pass
     assert isinstance(caught.value.__cause__, ScriptProblem)
@@ -37,21 +37,27 @@ def failure(bench: Any, text: str, **options: Any) -> Any:
     return caught.value.failure
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("return { other = function() end }", 'method "main" not found in module (app:wf)'),
-    ("return { main = 7 }", 'method "main" not found in module (app:wf)'),
-    ("local x = 1", "the file of app:wf returns a nil: expected a function, or a table like `return { main = main }`"),
-    ("return 'text'", "the file of app:wf returns a string"),
-    ("\nerror('at load')", "wf.lua:2: at load"),
-    ("\nlocal x = nil + 1", "wf.lua:2: attempt to perform arithmetic on a nil value"),
-    ("\nrequire('time').sleep('1s')", "cannot wait here: the body of a file runs once when it is loaded"),
-    ("\nrequire('funcs').call('app:x')", "cannot wait here: the body of a file"),
-    ("\ncoroutine.spawn(function() end)", "cannot wait here: the body of a file"),
-    ("\nchannel.new():receive()", "cannot wait here: the body of a file"),
-    ("\nerror(errors.new('object'))", "object"),
-    ("\nwhile true do end", "budget exceeded"),
-    ("\nrequire('nothere')", "module 'nothere' not found"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("return { other = function() end }", 'method "main" not found in module (app:wf)'),
+        ("return { main = 7 }", 'method "main" not found in module (app:wf)'),
+        (
+            "local x = 1",
+            "the file of app:wf returns a nil: expected a function, or a table like `return { main = main }`",
+        ),
+        ("return 'text'", "the file of app:wf returns a string"),
+        ("\nerror('at load')", "wf.lua:2: at load"),
+        ("\nlocal x = nil + 1", "wf.lua:2: attempt to perform arithmetic on a nil value"),
+        ("\nrequire('time').sleep('1s')", "cannot wait here: the body of a file runs once when it is loaded"),
+        ("\nrequire('funcs').call('app:x')", "cannot wait here: the body of a file"),
+        ("\ncoroutine.spawn(function() end)", "cannot wait here: the body of a file"),
+        ("\nchannel.new():receive()", "cannot wait here: the body of a file"),
+        ("\nerror(errors.new('object'))", "object"),
+        ("\nwhile true do end", "budget exceeded"),
+        ("\nrequire('nothere')", "module 'nothere' not found"),
+    ],
+)
 def test_bad_body_fails_the_task(bench: Any, text: str, message: str) -> None:
     failed = failure(bench, text, modules="time funcs")
     assert message in failed.message
@@ -74,7 +80,7 @@ def test_library_is_a_global_and_required_and_made_once(bench: Any) -> None:
     bench.lua("library.lua", "lib", "return { n = 0, id = tostring({}) }")
     bench.workflow("lib.n = lib.n + 1 return {require('lib') == lib, lib.n}", imports={"lib": "app:lib"})
     app = bench.load()
-    for _ in range(2):      # each run has a state, and so a library, of its own
+    for _ in range(2):  # each run has a state, and so a library, of its own
         assert result(BareRun(app).start()) == [True, 1]
 
 

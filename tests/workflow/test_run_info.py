@@ -8,7 +8,8 @@ from bare_run import BareRun, result
 
 
 async def test_info_on_a_server(bench: Any) -> None:
-    bench.workflow("""
+    bench.workflow(
+        """
     local function look()
         local info, err = workflow.info()
         assert(err == nil and info.history_length == workflow.history_length())
@@ -18,7 +19,10 @@ async def test_info_on_a_server(bench: Any) -> None:
     local first = look()
     time.sleep("10ms")
     return {first, look()}
-    """, modules="workflow time", workflow={"name": "OrderFlow"})
+    """,
+        modules="workflow time",
+        workflow={"name": "OrderFlow"},
+    )
     outcome = await bench.run(id="order-7", same=False)
     first, second = outcome.result
     assert first["workflow_id"] == "order-7" and first["workflow_type"] == "OrderFlow"

@@ -27,7 +27,7 @@ ENDLESS = {
     "goto": "::again:: goto again",
     "json": "local t = {} for i = 1, 1e4 do t[i] = i end while true do json.encode(t) end",
     "two coroutines that keep each other busy": "local a, b = channel.new(), channel.new() "
-        "coroutine.spawn(function() while true do b:send(a:receive()) end end) while true do a:send(1) b:receive() end",
+    "coroutine.spawn(function() while true do b:send(a:receive()) end end) while true do a:send(1) b:receive() end",
     "gsub callback": "while true do (('x'):rep(1000)):gsub('x', function() end) end",
 }
 UNBOUNDED = {
@@ -75,16 +75,19 @@ def test_recursion_without_end(bench: Any, case: str) -> None:
     assert any(word in failed.message for word in ("stack", "memory", "budget")), failed.message
 
 
-@pytest.mark.parametrize(("body", "message"), [
-    ('require("nothere")', "module 'nothere' not found"),
-    ('require("uuid")', "module 'uuid' not found: add it to the entry's `modules:` (app:wf)"),
-    ('io.open("x")', "io"),
-    ('os.getenv("HOME")', "os.getenv"),
-    ('string.dump(print)', "string.dump"),
-    ('setmetatable({}, {__gc = print})', "__gc"),
-    ('setmetatable({}, {__mode = "k"})', "__mode"),
-    ('dofile("x")', "dofile"),
-])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('require("nothere")', "module 'nothere' not found"),
+        ('require("uuid")', "module 'uuid' not found: add it to the entry's `modules:` (app:wf)"),
+        ('io.open("x")', "io"),
+        ('os.getenv("HOME")', "os.getenv"),
+        ("string.dump(print)", "string.dump"),
+        ("setmetatable({}, {__gc = print})", "__gc"),
+        ('setmetatable({}, {__mode = "k"})', "__mode"),
+        ('dofile("x")', "dofile"),
+    ],
+)
 def test_what_the_sandbox_has_not_fails_the_task_and_says_where(bench: Any, body: str, message: str) -> None:
     failed = failure(bench, "\n" + body)
     assert message in failed.message and "wf.lua:3" in failed.message + failed.stack_trace
@@ -115,7 +118,9 @@ def test_budget_is_per_task(bench: Any) -> None:
 
 async def test_bad_run_fails_its_task_while_others_complete_and_a_fix_lets_it_go_on(bench: Any) -> None:
     bench.workflow("time.sleep('100ms')\nwhile true do end", name="bad", modules="time")
-    bench.workflow("local n = 0 for i = 1, 3 do time.sleep('200ms') n = n + i end return n", name="good", modules="time")
+    bench.workflow(
+        "local n = 0 for i = 1, 3 do time.sleep('200ms') n = n + i end return n", name="good", modules="time"
+    )
     bench.workflow("time.sleep('10ms')\nlocal t = {} while true do t[#t + 1] = {t} end", name="hungry", modules="time")
     bench.workflow("time.sleep('10ms')\nrequire('nothere')", name="lost", modules="time")
     async with bench.serving(bench.load()) as serving:
@@ -127,7 +132,9 @@ async def test_bad_run_fails_its_task_while_others_complete_and_a_fix_lets_it_go
     assert "memory" in failures["hungry"].message and "hungry.lua:3" in failures["hungry"].stack_trace
     assert "module 'nothere' not found" in failures["lost"].message and "lost.lua:3" in failures["lost"].stack_trace
     for name in bad:
-        app = bench.deploy("time.sleep('10ms')\nreturn 'fixed'" if name != "bad" else "time.sleep('100ms') return 'fixed'", name)
+        app = bench.deploy(
+            "time.sleep('10ms')\nreturn 'fixed'" if name != "bad" else "time.sleep('100ms') return 'fixed'", name
+        )
     async with bench.serving(app):
         outcomes = await asyncio.gather(*(bench.outcome(handle) for handle in bad.values()))
     assert [outcome.result for outcome in outcomes] == ["fixed"] * 3

@@ -18,34 +18,74 @@ def bare(bench: Any, body: str) -> BareRun:
     return BareRun(bench.load())
 
 
-@pytest.mark.parametrize("value", [
-    None, True, False, 0, -1, 2**53, 2**63 - 1, -2**63, 1.5, 1e300, -0.1, "", "text", "日本語 🎉", "\x00\x1f\"\\", [], {},
-    [[]], [{}], {"a": {}}, {"a": []}, [1, None, 3], {"": 1}, {"nested": {"deep": [1, {"x": [True, False]}]}},
-    "x" * 100_000,
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        False,
+        0,
+        -1,
+        2**53,
+        2**63 - 1,
+        -(2**63),
+        1.5,
+        1e300,
+        -0.1,
+        "",
+        "text",
+        "日本語 🎉",
+        '\x00\x1f"\\',
+        [],
+        {},
+        [[]],
+        [{}],
+        {"a": {}},
+        {"a": []},
+        [1, None, 3],
+        {"": 1},
+        {"nested": {"deep": [1, {"x": [True, False]}]}},
+        "x" * 100_000,
+    ],
+)
 def test_argument_comes_back_as_it_was(bench: Any, value: Any) -> None:
     commands = bare(bench, "return ...").start(value)
     assert result(commands) == value and type(result(commands)) is type(value)
 
 
-@pytest.mark.parametrize(("lua", "json"), [
-    ("2.0", b"2"), ("2^53", b"9007199254740992"), ("1e100", b"1e100"), ("0.1", b"0.1"), ("0/0", b"null"), ("1/0", b"null"),
-    ("math.maxinteger", b"9223372036854775807"), ("{}", b"[]"), ("json.object{}", b"{}"),
-    ("{b = 1, a = 2, [1] = nil}", b'{"a":2,"b":1}'), ("{x = errors.new('m')}", b'{"x":"m"}'), ("'a/b'", b'"a/b"'),
-])
+@pytest.mark.parametrize(
+    ("lua", "json"),
+    [
+        ("2.0", b"2"),
+        ("2^53", b"9007199254740992"),
+        ("1e100", b"1e100"),
+        ("0.1", b"0.1"),
+        ("0/0", b"null"),
+        ("1/0", b"null"),
+        ("math.maxinteger", b"9223372036854775807"),
+        ("{}", b"[]"),
+        ("json.object{}", b"{}"),
+        ("{b = 1, a = 2, [1] = nil}", b'{"a":2,"b":1}'),
+        ("{x = errors.new('m')}", b'{"x":"m"}'),
+        ("'a/b'", b'"a/b"'),
+    ],
+)
 def test_result_as_json(bench: Any, lua: str, json: bytes) -> None:
     (command,) = bare(bench, f"return {lua}").start()
     assert command.complete_workflow_execution.result.data == json
 
 
-@pytest.mark.parametrize(("lua", "text"), [
-    ("{1, 2, [4] = 4}", "sparse"),
-    ("{1, a = 2}", "both string and number keys"),
-    ("(function() local t = {} t.self = t return t end)()", "self"),
-    ("{a = {b = '\\xff'}}", "UTF-8"),
-    ("{f = {print}}", "function"),
-    ("(function() local t = {} for i = 1, 200 do t = {t} end return t end)()", "128"),
-])
+@pytest.mark.parametrize(
+    ("lua", "text"),
+    [
+        ("{1, 2, [4] = 4}", "sparse"),
+        ("{1, a = 2}", "both string and number keys"),
+        ("(function() local t = {} t.self = t return t end)()", "self"),
+        ("{a = {b = '\\xff'}}", "UTF-8"),
+        ("{f = {print}}", "function"),
+        ("(function() local t = {} for i = 1, 200 do t = {t} end return t end)()", "128"),
+    ],
+)
 def test_result_that_json_cannot_hold_fails_the_run_and_says_where(bench: Any, lua: str, text: str) -> None:
     (command,) = bare(bench, f"return {lua}").start()
     failure = command.fail_workflow_execution.failure
@@ -54,10 +94,13 @@ def test_result_that_json_cannot_hold_fails_the_run_and_says_where(bench: Any, l
 
 
 def test_argument_that_cannot_be_sent_is_invalid_and_schedules_nothing(bench: Any) -> None:
-    commands = bare(bench, """
+    commands = bare(
+        bench,
+        """
     local value, err = funcs.call("app:work", 1, {a = {1, b = 2}})
     return {value == nil, err:kind(), err:message()}
-    """).start()
+    """,
+    ).start()
     refused, kind, text = result(commands)
     assert refused and kind == "INVALID" and len(commands) == 1
     assert text.startswith("argument 2 of app:work cannot be sent: ") and "a" in text
@@ -81,12 +124,17 @@ def test_two_hundred_arguments(bench: Any) -> None:
     assert result(run.start(*range(200))) == sum(range(200))
 
 
-@pytest.mark.parametrize(("payload", "message"), [
-    (Payload(metadata={"encoding": b"binary/protobuf"}, data=b"x"),
-     "argument 2 of the workflow cannot be read: the encoding is not supported (encoding binary/protobuf)"),
-    (Payload(metadata={"encoding": b"json/plain"}, data=b"{broken"), "argument 2 of the workflow cannot be read: "),
-    (Payload(data=b"x"), "argument 2 of the workflow cannot be read: "),
-])
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (
+            Payload(metadata={"encoding": b"binary/protobuf"}, data=b"x"),
+            "argument 2 of the workflow cannot be read: the encoding is not supported (encoding binary/protobuf)",
+        ),
+        (Payload(metadata={"encoding": b"json/plain"}, data=b"{broken"), "argument 2 of the workflow cannot be read: "),
+        (Payload(data=b"x"), "argument 2 of the workflow cannot be read: "),
+    ],
+)
 def test_argument_that_cannot_be_read_fails_the_task(bench: Any, payload: Payload, message: str) -> None:
     with pytest.raises(TaskFailed) as caught:
         bare(bench, "return 1").start(payloads=[encoded(1), payload])
@@ -112,9 +160,11 @@ def test_numbers_keep_their_kinds_on_the_way_through(bench: Any) -> None:
 
 # ---- on a server
 
+
 async def test_round_trip_through_an_activity(bench: Any) -> None:
     bench.function(ECHO, "echo")
-    bench.workflow("""
+    bench.workflow(
+        """
     local bytes = funcs.call("app:echo", "\\xff\\x00")
     local empty, object = funcs.call("app:echo", {}), funcs.call("app:echo", json.decode("{}"))
     local nothing, err = funcs.call("app:echo")
@@ -122,9 +172,11 @@ async def test_round_trip_through_an_activity(bench: Any) -> None:
         bytes == "\\xff\\x00", json.encode(empty), json.encode(object), nothing == nil, err == nil,
         (funcs.call("app:echo", math.mininteger)), (funcs.call("app:echo", {1, {2, {a = "b"}}})),
     }
-    """, modules="funcs json")
+    """,
+        modules="funcs json",
+    )
     outcome = await bench.run()
-    assert outcome.result == [True, "[]", "{}", True, True, -2**63, [1, [2, {"a": "b"}]]]
+    assert outcome.result == [True, "[]", "{}", True, True, -(2**63), [1, [2, {"a": "b"}]]]
 
 
 async def test_result_of_no_value_is_none(bench: Any) -> None:

@@ -55,16 +55,24 @@ def failure(run: BareRun, *jobs: WorkflowActivationJob) -> Any:
     return caught.value.failure
 
 
-@pytest.mark.parametrize(("low", "high", "recorded", "version"), [
-    (1, 1, None, -1), (2, 3, None, 1), (2, 3, 1, 1), (1, 2, 3, 3), (0, 4, None, -1),
-])
+@pytest.mark.parametrize(
+    ("low", "high", "recorded", "version"),
+    [
+        (1, 1, None, -1),
+        (2, 3, None, 1),
+        (2, 3, 1, 1),
+        (1, 2, 3, 3),
+        (0, 4, None, -1),
+    ],
+)
 def test_out_of_range_fails_the_task_and_names_all(
     bench: Any, low: int, high: int, recorded: int | None, version: int
 ) -> None:
     jobs = [patch(f"payment-v2-{recorded}")] if recorded else []
     failed = failure(bare(bench, BODY.format(min=low, max=high)), *jobs)
     assert failed.message == (
-        f'workflow.version("payment-v2"): this run is at version {version}, and the code supports {low} to {high}')
+        f'workflow.version("payment-v2"): this run is at version {version}, and the code supports {low} to {high}'
+    )
     assert "wf.lua:2: in" in failed.stack_trace
 
 
@@ -74,7 +82,9 @@ def test_no_pcall_catches_it(bench: Any) -> None:
 
 
 def test_same_id_later_gives_the_same_number(bench: Any) -> None:
-    run = bare(bench, 'return {(workflow.version("a", 1, 2)), (workflow.version("a", 1, 9)), (workflow.version("b", 1, 9))}')
+    run = bare(
+        bench, 'return {(workflow.version("a", 1, 2)), (workflow.version("a", 1, 9)), (workflow.version("b", 1, 9))}'
+    )
     commands = run.start()
     assert result(commands) == [2, 2, 9]
     assert [c.set_patch_marker.patch_id for c in commands[:-1]] == ["a-2", "b-9"]
@@ -86,22 +96,28 @@ def test_same_id_later_with_a_range_that_leaves_it_out_fails_the_task(bench: Any
         run.start()
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    ('"", 1, 2', "change ID required"),
-    ('"a", 3, 2', "min_supported 3 is above max_supported 2"),
-    ('"\\xff", 1, 2', "change ID is not UTF-8"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('"", 1, 2', "change ID required"),
+        ('"a", 3, 2', "min_supported 3 is above max_supported 2"),
+        ('"\\xff", 1, 2', "change ID is not UTF-8"),
+    ],
+)
 def test_invalid(bench: Any, arguments: str, text: str) -> None:
     run = bare(bench, f"local v, err = workflow.version({arguments}) return {{v == nil, err:kind(), err:message()}}")
     assert result(run.start()) == [True, "INVALID", text]
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    ("7, 1, 2", "bad argument #1 to 'version' (string expected, got number)"),
-    ("'a', '1', 2", "bad argument #2 to 'version' (integer expected, got string)"),
-    ("'a', 1, 2.5", "bad argument #3 to 'version' (integer expected, got number)"),
-    ("'a'", "bad argument #2 to 'version' (integer expected, got nil)"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("7, 1, 2", "bad argument #1 to 'version' (string expected, got number)"),
+        ("'a', '1', 2", "bad argument #2 to 'version' (integer expected, got string)"),
+        ("'a', 1, 2.5", "bad argument #3 to 'version' (integer expected, got number)"),
+        ("'a'", "bad argument #2 to 'version' (integer expected, got nil)"),
+    ],
+)
 def test_wrong_types_raise(bench: Any, arguments: str, text: str) -> None:
     run = bare(bench, f"local ok, err = pcall(function() local v = workflow.version({arguments}) end) return err")
     assert result(run.start()).endswith("wf.lua:2: " + text)

@@ -53,8 +53,11 @@ class Outcome:
     def attributes(self, kind: str) -> list[Any]:
         """The attributes of all events of a kind, such as "activity_task_scheduled"."""
         assert self.history is not None
-        return [getattr(event, f"{kind}_event_attributes") for event in self.history.events
-                if event.WhichOneof("attributes") == f"{kind}_event_attributes"]
+        return [
+            getattr(event, f"{kind}_event_attributes")
+            for event in self.history.events
+            if event.WhichOneof("attributes") == f"{kind}_event_attributes"
+        ]
 
     @property
     def scheduled(self) -> Any:
@@ -72,8 +75,17 @@ class Bench:
     queue: str = field(default_factory=lambda: f"q-{uuid.uuid4().hex[:12]}")
     entries: list[dict[str, Any]] = field(default_factory=list)
 
-    def lua(self, kind: str, name: str, text: str, *, modules: str = "", imports: dict[str, str] | None = None,
-            method: str = "main", **extra: Any) -> None:
+    def lua(
+        self,
+        kind: str,
+        name: str,
+        text: str,
+        *,
+        modules: str = "",
+        imports: dict[str, str] | None = None,
+        method: str = "main",
+        **extra: Any,
+    ) -> None:
         """Add an entry whose file is `text`."""
         (self.root / f"{name}.lua").write_text(text)
         meta = extra.pop("meta", {})
@@ -81,7 +93,14 @@ class Bench:
             meta = {**meta, "temporal": {"workflow": {"worker": "app:worker", **extra.pop("workflow", {})}}}
         elif kind == "function.lua" and extra.pop("activity", True) is not False:
             meta = {**meta, "temporal": {"activity": {"worker": "app:worker", **extra.pop("binding", {})}}}
-        entry = {"name": name, "kind": kind, "source": f"file://{name}.lua", "modules": modules.split(), "meta": meta, **extra}
+        entry = {
+            "name": name,
+            "kind": kind,
+            "source": f"file://{name}.lua",
+            "modules": modules.split(),
+            "meta": meta,
+            **extra,
+        }
         if kind != "library.lua":
             entry["method"] = method
         if imports:
@@ -115,7 +134,8 @@ class Bench:
     def serving(self, app: App, **overrides: Any) -> Any:
         """`serve` on the test server."""
         return serve(
-            app, lambda entry: connect(entry, address=self.address, plaintext=True),
+            app,
+            lambda entry: connect(entry, address=self.address, plaintext=True),
             overrides={"graceful_shutdown_timeout": timedelta(0), **overrides},
         )
 
