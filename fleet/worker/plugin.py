@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -84,4 +85,9 @@ class LuaPlugin(Plugin):
         return next(replayer, histories)
 
     def _runner(self, own: WorkflowRunner | None) -> LuaWorkflowRunner:
-        return LuaWorkflowRunner(self._scripts, own or SandboxedWorkflowRunner(), self._origin)
+        runner = own or SandboxedWorkflowRunner()
+        if isinstance(runner, SandboxedWorkflowRunner):
+            # A module with Python workflows may well import fleet, to make the plugin: that must not break them.
+            restrictions = runner.restrictions.with_passthrough_modules("fleet")
+            runner = dataclasses.replace(runner, restrictions=restrictions)
+        return LuaWorkflowRunner(self._scripts, runner, self._origin)
