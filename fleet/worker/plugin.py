@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from temporalio.client import WorkflowHistory
 from temporalio.worker import (
@@ -61,9 +61,12 @@ class LuaPlugin(Plugin):
         return config
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """Run the worker, then free what the functions hold."""
+        """Run the worker, then free what the functions hold and the states that no run took."""
         async with self._functions:
-            await next(worker)
+            try:
+                await next(worker)
+            finally:
+                self._scripts.close()
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """Add workflows and the runner."""
@@ -81,8 +84,17 @@ class LuaPlugin(Plugin):
             AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]],
         ],
     ) -> AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]]:
-        """Replaying needs nothing beyond the runner."""
-        return next(replayer, histories)
+        """Replay, then free the states that no run took."""
+
+        @asynccontextmanager
+        async def replaying() -> AsyncIterator[AsyncIterator[WorkflowReplayResult]]:
+            try:
+                async with next(replayer, histories) as results:
+                    yield results
+            finally:
+                self._scripts.close()
+
+        return replaying()
 
     def _runner(self, own: WorkflowRunner | None) -> LuaWorkflowRunner:
         runner = own or SandboxedWorkflowRunner()
