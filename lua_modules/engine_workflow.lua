@@ -22,7 +22,7 @@ local failures -- loaded when the first failure is seen
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, patches = {}, versions = {}, context = {}, inbox = {},
+    timers = {}, activities = {}, entries = {}, patches = {}, versions = {}, context = {}, inbox = {},
 }
 host.run = run
 
@@ -133,12 +133,16 @@ end
 -- arguments: list of encoded payloads with n; options: resolved by call_options.lua; context: table or nil;
 -- done(value, err) is called when the activity has ended.
 function host.start_call(id, arguments, options, context, done)
-    local entry = core.host("activity", id)
+    local entry = run.entries[id]
+    if entry == nil then
+        entry = core.host("activity", id) or false
+        run.entries[id] = entry
+    end
     local merged, wrong_option = module("call_options").resolve(id, entry and entry.options, options)
     if not merged then return nil, wrong_option end
     local op = {
         id = id, arguments = arguments, options = merged, done = done, seq = next_sequence(),
-        is_local = entry and entry["local"] and not merged.task_queue or false, attempt = 1,
+        is_local = (entry and entry["local"] and not merged.task_queue) or false, attempt = 1,
     }
     -- Later attempts of a local activity have new sequence numbers, but are the same activity.
     op.activity_id = merged.id or tostring(op.seq)
