@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from fleet import _core
-from fleet.registry import App, LuaEntry, Problem
+from fleet.registry import App, AppError, LuaEntry, Problem
 
 
 class ScriptProblem(Exception):
@@ -45,6 +45,11 @@ class Programs:
                 except ScriptProblem as error:
                     found.append(error.problem)
         return found
+
+    def check(self) -> None:
+        """Compile everything. Raises AppError with all that does not compile."""
+        if problems := self.problems():
+            raise AppError(problems)
 
     def _callable(self, entry_id: str) -> LuaEntry:
         for group in (self.app.workflows, self.app.functions, self.app.processes):

@@ -57,13 +57,14 @@ async def serve(
     connect: makes the client of a temporal.client entry (`fleet.worker.client.connect`, or one to an embedded server).
     overrides: arguments of temporalio's Worker that win over what the entries say.
     client_ids: serve the workers of these clients only; all when None.
-    Raises ConnectError, WorkerOptionsError, ScriptProblem.
+    Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError.
     """
     entries = [worker for worker in app.workers.values() if client_ids is None or worker.client in client_ids]
     async with AsyncExitStack() as stack:
         functions = await stack.enter_async_context(Functions.open(app))
         scripts = WorkflowScripts(app)
         stack.callback(scripts.close)
+        scripts.programs.check()
         needed = sorted({entry.client for entry in entries})
         clients = dict(zip(needed, await asyncio.gather(*(connect(app.clients[id]) for id in needed)), strict=True))
         serving = Serving(app, functions, clients)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ScriptError
+from core_scripts import ScriptError
 
 from fleet import _core
 

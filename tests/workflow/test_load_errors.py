@@ -11,16 +11,18 @@ from temporalio.worker import Replayer
 
 import fleet
 from fleet.lua import ScriptProblem
+from fleet.registry import AppError
 
 
 async def test_syntax_error_stops_the_worker(bench: Any) -> None:
     bench.workflow("local function main()\nlocal x = = 1\nend\nreturn { main = main }")
-    with pytest.raises(RuntimeError) as caught:  # the SDK wraps what its runner raises
+    bench.function("return { main = function() return 1 + end }", "broken")
+    with pytest.raises(AppError) as caught:
         async with bench.serving(bench.load()):
             pass
-    assert isinstance(caught.value.__cause__, ScriptProblem)
-    text = str(caught.value.__cause__)
+    text = str(caught.value)
     assert "wf.lua:2" in text and "app:wf" in text and "unexpected symbol near '='" in text
+    assert "broken.lua:1" in text and "app:broken" in text
 
 
 async def test_syntax_error_stops_the_replayer(bench: Any) -> None:
