@@ -195,10 +195,6 @@ local function header_context(headers)
     return value
 end
 
-local function closed(commands_only)
-    core.stop()
-end
-
 local function fail_run(err)
     failures = failures or module("failures")
     if run.cancel_requested and internal.fields(err).kind == "CANCELED" then
@@ -206,7 +202,7 @@ local function fail_run(err)
     else
         emit("fail_workflow_execution", { failure = failures.to(err) })
     end
-    closed()
+    core.stop()
 end
 
 local function complete_run(...)
@@ -217,7 +213,7 @@ local function complete_run(...)
         return fail_run(internal.make("INVALID", "the result cannot be sent: " .. wrong, false))
     end
     emit("complete_workflow_execution", { result = encoded })
-    closed()
+    core.stop()
 end
 
 local jobs = {}
