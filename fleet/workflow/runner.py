@@ -9,10 +9,12 @@ from typing import Any
 
 import temporalio.workflow
 from google.protobuf.message import DecodeError
+from temporalio.api.enums.v1 import CommandType
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
 from temporalio.common import VersioningBehavior
 from temporalio.converter import (
+    ActivitySerializationContext,
     SerializationContext,
     StorageDriverStoreContext,
     StorageDriverWorkflowInfo,
@@ -96,6 +98,7 @@ class LuaWorkflowInstance(WorkflowInstance):
         self._entry_id = entry_id
         self._seconds = scripts.limits.seconds
         self._state = scripts.start(entry_id, info, origin, issued)
+        self._activities: dict[int, ActivitySerializationContext] = {}
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
@@ -110,6 +113,7 @@ class LuaWorkflowInstance(WorkflowInstance):
             completion = task_failure(act.run_id, str(error))
         except DecodeError:
             completion = task_failure(act.run_id, "the commands of this task hold a name that is not UTF-8")
+        self._follow_activities(act, completion)
         if completion.HasField("failed"):
             logger.warning(
                 "Workflow task failed: %s (workflow %s, run %s, %s)\n%s",
@@ -122,10 +126,32 @@ class LuaWorkflowInstance(WorkflowInstance):
         return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
-        """Payload codecs see the workflow's own context."""
-        if command_info is not None:
-            return None
+        """What payload codecs are told: the activity that a payload belongs to, or the workflow."""
+        if command_info is not None and command_info.command_type == CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK:
+            activity = self._activities.get(command_info.command_seq)
+            if activity is not None:
+                return activity
         return WorkflowSerializationContext(namespace=self._info.namespace, workflow_id=self._info.workflow_id)
+
+    def _follow_activities(self, act: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
+        """Keep the contexts of the activities that are under way."""
+        for job in act.jobs:
+            if job.HasField("resolve_activity"):
+                self._activities.pop(job.resolve_activity.seq, None)
+        for command in completion.successful.commands:
+            variant = command.WhichOneof("variant")
+            if variant == "schedule_activity" or variant == "schedule_local_activity":
+                scheduled: Any = getattr(command, variant)
+                is_local = variant == "schedule_local_activity"
+                self._activities[scheduled.seq] = ActivitySerializationContext(
+                    namespace=self._info.namespace,
+                    workflow_id=self._info.workflow_id,
+                    workflow_type=self._info.workflow_type,
+                    activity_type=scheduled.activity_type,
+                    activity_id=scheduled.activity_id,
+                    activity_task_queue=self._info.task_queue if is_local else scheduled.task_queue,
+                    is_local=is_local,
+                )
 
     def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
         """Large payloads are stored as the workflow's own."""

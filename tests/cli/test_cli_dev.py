@@ -11,8 +11,8 @@ from pathlib import Path
 from fleet_command import INDEX, ORDER, Fleet
 
 
-def server_pids(home: Path) -> list[int]:
-    """Processes that work on data below `home`."""
+def server_pids(data: Path) -> list[int]:
+    """Processes that were started on `data`, a file or a directory."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -20,7 +20,7 @@ def server_pids(home: Path) -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if os.fsencode(home / "state") in command:
+            if os.fsencode(data) in command:
                 found.append(int(entry.name))
     return found
 
@@ -71,9 +71,9 @@ def test_says_what_it_serves_reloads_and_leaves_nothing(fleet: Fleet) -> None:
     # What is open goes on after a restart.
     order = '{"id": "w", "amount": 1, "wait": "3s"}'
     assert fleet("run", "shop:order", order, "--app", "app", "--detach", "--id", "w").code == 0
-    assert server_pids(fleet.home)
+    assert server_pids(fleet.home / "state")
     assert dev.stop(signal.SIGTERM) == 143
-    assert server_pids(fleet.home) == []
+    assert server_pids(fleet.home / "state") == []
     again = fleet.dev(app)
     assert again.address == dev.address
     deadline = time.monotonic() + 60
@@ -81,7 +81,7 @@ def test_says_what_it_serves_reloads_and_leaves_nothing(fleet: Fleet) -> None:
         assert time.monotonic() < deadline, "the run does not go on after the restart"
     assert replayed["status"] == "ok"
     assert again.stop(signal.SIGINT) == 130
-    assert server_pids(fleet.home) == []
+    assert server_pids(fleet.home / "state") == []
     assert "Traceback" not in again.text + dev.text
 
 
@@ -90,13 +90,9 @@ def test_dies_without_leaving_a_server(fleet: Fleet) -> None:
     assert "data      here.db" in dev.text
     assert dev.stop(signal.SIGKILL) == -signal.SIGKILL
     deadline = time.monotonic() + 30
-    while any(os.fsencode(fleet.home / "here.db") in path.read_bytes() for path in cmdlines()):
+    while server_pids(fleet.home / "here.db"):
         assert time.monotonic() < deadline, "the server has outlived its parent"
         time.sleep(0.05)
-
-
-def cmdlines() -> list[Path]:
-    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
 
 
 def test_taken_port(fleet: Fleet) -> None:
