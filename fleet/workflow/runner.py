@@ -96,6 +96,7 @@ class LuaWorkflowInstance(WorkflowInstance):
     ) -> None:
         self._info = info
         self._entry_id = entry_id
+        self._task_queue = origin.task_queue
         self._seconds = scripts.limits.seconds
         self._state = scripts.start(entry_id, info, origin, issued)
         self._activities: dict[int, ActivitySerializationContext] = {}
@@ -149,7 +150,7 @@ class LuaWorkflowInstance(WorkflowInstance):
                     workflow_type=self._info.workflow_type,
                     activity_type=scheduled.activity_type,
                     activity_id=scheduled.activity_id,
-                    activity_task_queue=self._info.task_queue if is_local else scheduled.task_queue,
+                    activity_task_queue=self._task_queue if is_local else scheduled.task_queue,
                     is_local=is_local,
                 )
 
