@@ -88,7 +88,17 @@ _RULES = (
         "remove tls and auth from the client entry, or correct the port",
     ),
     _Rule(
-        ("close_notify", "fatal alert", "connection reset", "connectionreset", "broken pipe", "alertreceived"),
+        # Who asks for a certificate under TLS 1.3 refuses after the handshake: then the connection is just closed.
+        (
+            "close_notify",
+            "fatal alert",
+            "connection reset",
+            "connectionreset",
+            "broken pipe",
+            "alertreceived",
+            "connection closed",
+            "channel closed",
+        ),
         True,
         "the server broke off during TLS",
         "it may want a client certificate (auth.type: mtls), or refuse the one that it got",
