@@ -18,11 +18,12 @@ local errors, internal = module("errors")
 base.errors = errors
 base.os = module("os")
 base.print = module("print")
+base.process = module("process")
 local failures -- loaded when the first failure is seen
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, entries = {}, patches = {}, versions = {}, context = {}, inbox = {},
+    timers = {}, activities = {}, entries = {}, patches = {}, versions = {}, context = {},
 }
 host.run = run
 
@@ -234,6 +235,8 @@ function jobs.initialize_workflow(job)
         task_queue = manifest_info.task_queue,
         namespace = manifest_info.namespace,
         entry = manifest_info.entry,
+        client = manifest_info.client,
+        worker = manifest_info.worker,
         original_run_id = job.original_execution_run_id or run.run_id,
     }
     run.context = header_context(job.headers)
@@ -282,10 +285,7 @@ end
 
 function jobs.update_random_seed(job) core.seed(job.randomness_seed or 0) end
 
-function jobs.signal_workflow(job)
-    -- Kept in order until someone listens.
-    run.inbox[#run.inbox + 1] = job
-end
+function jobs.signal_workflow(job) module("messages").signal(job) end
 
 function jobs.cancel_workflow(job)
     if run.cancel_requested then return end

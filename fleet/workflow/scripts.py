@@ -113,6 +113,9 @@ class WorkflowScripts:
     def _host(
         self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None
     ) -> Callable[..., Any]:
+        worker_id = self.app.workflows[entry_id].worker or ""
+        worker = self.app.workers.get(worker_id)
+        client_id = worker.client if worker is not None else ""
         context = {"workflow_id": info.workflow_id, "run_id": info.run_id, "entry": entry_id}
 
         def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
@@ -126,6 +129,8 @@ class WorkflowScripts:
                 "task_queue": origin.task_queue,
                 "namespace": origin.namespace,
                 "entry": entry_id,
+                "worker": worker_id,
+                "client": client_id,
                 "explained": issued is not None,
             },
         }
