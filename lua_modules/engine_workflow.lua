@@ -23,7 +23,7 @@ local failures -- loaded when the first failure is seen
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, entries = {}, patches = {}, versions = {}, context = {},
+    timers = {}, activities = {}, signals = {}, entries = {}, patches = {}, versions = {}, context = {},
 }
 host.run = run
 
@@ -284,6 +284,12 @@ function jobs.notify_has_patch(job)
 end
 
 function jobs.update_random_seed(job) core.seed(job.randomness_seed or 0) end
+
+function jobs.resolve_signal_external_workflow(job)
+    local done = run.signals[job.seq]
+    run.signals[job.seq] = nil
+    if done then done(job) end
+end
 
 function jobs.signal_workflow(job) module("messages").signal(job) end
 

@@ -5,7 +5,7 @@ local lib = core.lib
 local type, error = lib.type, lib.error
 local _, internal = load("errors")
 local payloads = load("payload")
-local printable = load("printable")
+local pids, printable = load("pid"), load("printable")
 
 local FROM_HEADER = "lua-fleet-from"
 
@@ -107,6 +107,12 @@ function messages.signal(job)
     messages.deliver(topic, type(from) == "string" and from or nil, values)
 end
 
+--- messages.address() -> string: the PID of this run, under which its mailbox is reached
+function messages.address()
+    local info = host.run.info
+    return pids.format(info.client, info.worker, info.workflow_id)
+end
+
 -- ---- what scripts call
 
 local function invalid(text) return internal.make("INVALID", text, false) end
@@ -126,7 +132,9 @@ local function wants_messages(options)
         error("bad argument #2 to 'listen' (table expected, got " .. type(options) .. ")", 3)
     end
     for key, value in lib.pairs(options) do
-        if key ~= "message" then return nil, invalid("unknown option " .. lib.tostring(key) .. ": listen knows message") end
+        if key ~= "message" then
+            return nil, invalid("unknown option " .. lib.tostring(key) .. ": listen knows message")
+        end
         if type(value) ~= "boolean" then
             error("bad argument #2 to 'listen' (field 'message' must be a boolean, got " .. type(value) .. ")", 3)
         end
