@@ -23,7 +23,7 @@ local failures -- loaded when the first failure is seen
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, signals = {}, entries = {}, patches = {}, versions = {}, context = {},
+    timers = {}, activities = {}, signals = {}, children = {}, entries = {}, patches = {}, versions = {}, context = {},
 }
 host.run = run
 
@@ -34,6 +34,8 @@ local function issue(command)
     commands[commands.n] = command
     if run.explained then core.host("issued", commands.n, base.debug.traceback("", 2)) end
 end
+
+host.issue = issue
 
 local function emit(variant, body) issue({ [variant] = body }) end
 host.emit = emit
@@ -291,6 +293,10 @@ function jobs.resolve_signal_external_workflow(job)
     if done then done(job) end
 end
 
+function jobs.resolve_child_workflow_execution_start(job) module("children").resolve_start(job) end
+
+function jobs.resolve_child_workflow_execution(job) module("children").resolve(job) end
+
 function jobs.signal_workflow(job) module("messages").signal(job) end
 
 function jobs.cancel_workflow(job)
@@ -299,6 +305,7 @@ function jobs.cancel_workflow(job)
     -- Takes effect once everything that this activation woke has run (decision 17).
     core.start(function()
         while core.others_ready() do base.coroutine.yield() end
+        if run.reads_events then return module("events").cancel(job.reason) end
         core.interrupt(internal.canceled("operation canceled"))
     end)
 end

@@ -7,6 +7,11 @@ local process = {
     send = load("process_send"), listen = messages.listen, unlisten = messages.unlisten, inbox = messages.inbox,
 }
 
+local events = load("events")
+process.events, process.event = events.channel, events.kinds
+
+for name, value in core.lib.pairs(load("process_spawn")) do process[name] = value end
+
 --- process.id() -> string: the entry id of this workflow
 function process.id() return run.info.entry end
 
