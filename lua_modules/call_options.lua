@@ -92,6 +92,10 @@ local function priority(value)
     return result
 end
 
+options.text, options.flag, options.duration, options.enumeration = text, flag, duration, enumeration
+options.priority = priority
+options.versioning_intent = enumeration({ unspecified = 0, compatible = 1, default = 2 })
+
 local READERS = {
     start_to_close_timeout = duration,
     schedule_to_close_timeout = duration,
@@ -102,7 +106,7 @@ local READERS = {
     wait_for_cancellation = flag,
     disable_eager_execution = flag,
     retry_policy = retry_policy,
-    versioning_intent = enumeration({ unspecified = 0, compatible = 1, default = 2 }),
+    versioning_intent = options.versioning_intent,
     summary = text,
     priority = priority,
 }
@@ -114,9 +118,9 @@ local function common_prefix(a, b)
 end
 
 -- By common beginnings of words, so that "retries" finds "retry_policy" and "start_to_close" the timeout.
-local function nearest(name)
+local function nearest(name, readers)
     local best, best_score
-    for known in pairs(READERS) do
+    for known in pairs(readers) do
         local score = 0
         for part in lib.s_gmatch(name, "[^_]+") do
             local longest = 0
@@ -138,15 +142,15 @@ local function shown(value)
 end
 
 -- Long spellings (temporal.activity.X) win over short ones (activity.X). Other families are not ours to judge.
-local function read(given, into)
+local function read(family, readers, given, into)
     if not given then return nil end
-    for _, prefix in lib.ipairs({ "activity.", "temporal.activity." }) do
+    for _, prefix in lib.ipairs({ family .. ".", "temporal." .. family .. "." }) do
         for key, value in pairs(given) do
             if type(key) == "string" and lib.s_sub(key, 1, #prefix) == prefix then
                 local name = lib.s_sub(key, #prefix + 1)
-                local reader = READERS[name]
+                local reader = readers[name]
                 if not reader then
-                    local hint = nearest(name)
+                    local hint = nearest(name, readers)
                     return "unknown option " .. key .. (hint and ": did you mean " .. prefix .. hint .. "?" or "")
                 end
                 local result, expected, part, known = reader(value)
@@ -161,10 +165,14 @@ local function read(given, into)
     end
 end
 
+--- options.read(family, readers, given, into) -> nil | what is wrong. For workflow_options.lua.
+options.read = read
+
 --- options.resolve(id, the entry's meta.options, the call's options) -> resolved options | nil, err (INVALID)
 function options.resolve(id, entry_options, call_options)
     local resolved = {}
-    local wrong = read(entry_options, resolved) or read(call_options, resolved)
+    local wrong = read("activity", READERS, entry_options, resolved)
+        or read("activity", READERS, call_options, resolved)
     if wrong then
         return nil, internal.make("INVALID", "invalid temporal activity options for " .. id .. ": " .. wrong, false)
     end

@@ -18,11 +18,12 @@ local errors, internal = module("errors")
 base.errors = errors
 base.os = module("os")
 base.print = module("print")
+base.process = module("process")
 local failures -- loaded when the first failure is seen
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, entries = {}, patches = {}, versions = {}, context = {}, inbox = {},
+    timers = {}, activities = {}, signals = {}, children = {}, entries = {}, patches = {}, versions = {}, context = {},
 }
 host.run = run
 
@@ -33,6 +34,8 @@ local function issue(command)
     commands[commands.n] = command
     if run.explained then core.host("issued", commands.n, base.debug.traceback("", 2)) end
 end
+
+host.issue = issue
 
 local function emit(variant, body) issue({ [variant] = body }) end
 host.emit = emit
@@ -230,6 +233,8 @@ function jobs.initialize_workflow(job)
         task_queue = manifest_info.task_queue,
         namespace = manifest_info.namespace,
         entry = manifest_info.entry,
+        client = manifest_info.client,
+        worker = manifest_info.worker,
         original_run_id = job.original_execution_run_id or run.run_id,
     }
     run.context = header_context(job.headers)
@@ -278,10 +283,17 @@ end
 
 function jobs.update_random_seed(job) core.seed(job.randomness_seed or 0) end
 
-function jobs.signal_workflow(job)
-    -- Kept in order until someone listens.
-    run.inbox[#run.inbox + 1] = job
+function jobs.resolve_signal_external_workflow(job)
+    local done = run.signals[job.seq]
+    run.signals[job.seq] = nil
+    if done then done(job) end
 end
+
+function jobs.resolve_child_workflow_execution_start(job) module("children").resolve_start(job) end
+
+function jobs.resolve_child_workflow_execution(job) module("children").resolve(job) end
+
+function jobs.signal_workflow(job) module("messages").signal(job) end
 
 function jobs.cancel_workflow(job)
     if run.cancel_requested then return end
@@ -289,6 +301,7 @@ function jobs.cancel_workflow(job)
     -- Takes effect once everything that this activation woke has run (decision 17).
     core.start(function()
         while core.others_ready() do base.coroutine.yield() end
+        if run.reads_events then return module("events").cancel(job.reason) end
         core.interrupt(internal.canceled("operation canceled"))
     end)
 end

@@ -30,6 +30,18 @@ function workflow.history_length() return run and run.history_length or 0, nil e
 --- workflow.history_size() -> bytes, nil; 0 outside a workflow
 function workflow.history_size() return run and run.history_size or 0, nil end
 
+--- workflow.exec(id, ...) -> value, nil | nil, err. Runs a child on the worker that its entry names; waits for its end.
+function workflow.exec(id, ...)
+    if type(id) ~= "string" then error("bad argument #1 to 'exec' (string expected, got " .. type(id) .. ")", 2) end
+    if id == "" then return nil, internal.make("INVALID", "workflow ID required", false) end
+    if not lib.u_len(id) then return nil, internal.make("INVALID", "the workflow ID is not UTF-8", false) end
+    if not lib.s_find(id, "^[^:]+:.+$") then
+        return nil, internal.make("INVALID", "invalid workflow ID format (namespace:name required)", false)
+    end
+    if not run then return nil, internal.make("INVALID", "workflow.exec works inside workflows only", false) end
+    return load("children").exec(id, nil, lib.t_pack(...), {})
+end
+
 local function check_integer(value, position)
     if lib.m_type(value) ~= "integer" then
         error("bad argument #" .. position .. " to 'version' (integer expected, got " .. type(value) .. ")", 3)

@@ -110,9 +110,25 @@ class WorkflowScripts:
                 }
         return table
 
+    def _child(self, entry_id: str) -> dict[str, Any] | None:
+        """What an entry says of its start as a child; None when there is no such workflow."""
+        entry = self.app.workflows.get(entry_id)
+        if entry is None:
+            return None
+        queue = self._worker_queue(entry.worker) if entry.worker is not None else None
+        return {"type": entry.type_name, "worker": entry.worker, "task_queue": queue, "options": dict(entry.options)}
+
+    def _worker_queue(self, worker_id: str) -> str | None:
+        """The task queue of a worker; None when the name is no worker's."""
+        worker = self.app.workers.get(worker_id)
+        return worker.task_queue if worker is not None else None
+
     def _host(
         self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None
     ) -> Callable[..., Any]:
+        worker_id = self.app.workflows[entry_id].worker or ""
+        worker = self.app.workers.get(worker_id)
+        client_id = worker.client if worker is not None else ""
         context = {"workflow_id": info.workflow_id, "run_id": info.run_id, "entry": entry_id}
 
         def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
@@ -122,10 +138,14 @@ class WorkflowScripts:
             **HOST,
             "log": log,
             "activity": self._activities.get,
+            "workflow": self._child,
+            "worker_queue": self._worker_queue,
             "run_info": lambda: {
                 "task_queue": origin.task_queue,
                 "namespace": origin.namespace,
                 "entry": entry_id,
+                "worker": worker_id,
+                "client": client_id,
                 "explained": issued is not None,
             },
         }

@@ -64,11 +64,12 @@ class BareRun:
         payloads: list[Payload] | None = None,
         headers: dict[str, Payload] | None = None,
         jobs: tuple[WorkflowActivationJob, ...] = (),
+        workflow_id: str = "wf-1",
     ) -> list[WorkflowCommand]:
         """The first activation; its commands."""
         job = WorkflowActivationJob()
         job.initialize_workflow.workflow_type = self.instance.get_info().workflow_type
-        job.initialize_workflow.workflow_id = "wf-1"
+        job.initialize_workflow.workflow_id = workflow_id
         job.initialize_workflow.randomness_seed = self.seed
         job.initialize_workflow.attempt = 1
         job.initialize_workflow.arguments.extend(payloads or [encoded(arg) for arg in args])

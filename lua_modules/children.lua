@@ -1,0 +1,175 @@
+-- Child workflows: the command, its two answers, and who waits for them (workflows.md 6, decisions 9, 18, 21, 28).
+local core, base, host, load = ...
+local lib = core.lib
+local _, internal = load("errors")
+local pids, failures = load("pid"), load("failures")
+local run = host.run
+
+local WAIT_CANCELLATION_COMPLETED, WAIT_CANCELLATION_REQUESTED = 2, 3
+local ALREADY_EXISTS = 1
+
+local children = {}
+
+local function invalid(text) return internal.make("INVALID", text, false) end
+
+local function encode(id, values)
+    local encoded = { n = values.n }
+    for i = 1, values.n do
+        local bytes, wrong = core.payload(values[i])
+        if not bytes then return nil, invalid("argument " .. i .. " of " .. id .. " cannot be sent: " .. wrong) end
+        encoded[i] = bytes
+    end
+    return encoded
+end
+
+-- Where the child runs and what its type is called. With a raw task queue the id is a type name of any language.
+local function destination(id, worker)
+    if worker == nil then
+        local entry = core.host("workflow", id)
+        if entry then return entry, entry.task_queue or run.info.task_queue, entry.worker or run.info.worker end
+        return { type = id }, run.info.task_queue, run.info.worker
+    end
+    local queue = core.host("worker_queue", worker)
+    if not queue then return { type = id }, worker, worker end
+    local entry = core.host("workflow", id) or { type = id }
+    if entry.worker and entry.worker ~= worker then
+        return nil, invalid(id .. " runs on " .. entry.worker .. ", not on " .. worker)
+    end
+    return entry, queue, worker
+end
+
+local function metadata(o)
+    local summary, details = o.static_summary or o.summary, o.static_details or o.details
+    if not summary and not details then return nil end
+    return { summary = summary and core.payload(summary), details = details and core.payload(details) }
+end
+
+local function headers(context)
+    local values = context or host.context()
+    if lib.next(values) == nil then return nil end
+    local encoded, wrong = core.payload(values)
+    if not encoded then return nil, invalid("the context cannot be sent: " .. wrong) end
+    return { [host.CONTEXT_HEADER] = encoded }
+end
+
+--- children.start(id, worker, values, spec, started, ended) -> child {seq=, pid=} | nil, err (INVALID)
+-- worker: id of a temporal.worker or a raw task queue; nil for the worker that the entry names. values: list with n.
+-- spec: {options=, context=, name=}. started(err): the server has it, or not. ended(value, err): only after a start.
+function children.start(id, worker, values, spec, started, ended)
+    local entry, queue, host_part = destination(id, worker)
+    if not entry then return nil, queue end
+    local o, err = load("workflow_options").resolve(id, entry.options, spec.options)
+    if not o then return nil, err end
+    local encoded
+    encoded, err = encode(id, values)
+    if not encoded then return nil, err end
+    local sent
+    sent, err = headers(spec.context)
+    if err then return nil, err end
+    local seq = host.next_sequence()
+    local workflow_id = o.id or spec.name or run.info.original_run_id .. "_" .. seq
+    local child = { seq = seq, id = id, started = started, ended = ended,
+        pid = pids.format(run.info.client, host_part, workflow_id) }
+    run.children[seq] = child
+    host.issue({
+        start_child_workflow_execution = {
+            seq = seq, namespace = run.info.namespace, workflow_id = workflow_id, workflow_type = entry.type,
+            task_queue = queue, input = encoded, headers = sent,
+            workflow_execution_timeout = o.execution_timeout, workflow_run_timeout = o.run_timeout,
+            workflow_task_timeout = o.task_timeout, parent_close_policy = o.parent_close_policy,
+            workflow_id_reuse_policy = o.id_reuse_policy, retry_policy = o.retry_policy,
+            cron_schedule = o.cron_schedule, memo = o.memo, versioning_intent = o.versioning_intent,
+            priority = o.priority,
+            cancellation_type = o.wait_for_cancellation and WAIT_CANCELLATION_COMPLETED or WAIT_CANCELLATION_REQUESTED,
+        },
+        user_metadata = metadata(o),
+    })
+    return child
+end
+
+local function request_cancel(child)
+    local reason = "the parent was cancelled"
+    host.emit("cancel_child_workflow_execution", { child_workflow_seq = child.seq, reason = reason })
+end
+
+-- The wait for a child was interrupted. It goes on until the child has been told: a parent that closes in the task of
+-- the request takes the request with it.
+local function cancel_and_wait(child)
+    child.canceling = true
+    if child.running then request_cancel(child) end
+    return core.park(0)
+end
+
+--- children.resolve_start(job): a resolve_child_workflow_execution_start job
+function children.resolve_start(job)
+    local child = run.children[job.seq]
+    if not child then return end
+    if job.succeeded then
+        child.running = true
+        if child.canceling then return request_cancel(child) end
+        return child.started(nil)
+    end
+    run.children[job.seq] = nil
+    if job.cancelled then return child.started(failures.from(job.cancelled.failure)) end
+    if job.failed.cause == ALREADY_EXISTS then
+        return child.started(internal.make("ALREADY_EXISTS",
+            "cannot start " .. child.id .. ": a workflow with the id of " .. child.pid .. " exists already", false))
+    end
+    child.started(invalid("the server refused to start " .. child.id .. " as " .. child.pid))
+end
+
+--- children.resolve(job): a resolve_child_workflow_execution job
+function children.resolve(job)
+    local child = run.children[job.seq]
+    if not child then return end
+    run.children[job.seq] = nil
+    local result = job.result
+    if not result.completed then
+        return child.ended(nil, failures.from((result.failed or result.cancelled or {}).failure))
+    end
+    local value = result.completed.result
+    local wrong, encoding = core.undecodable(value)
+    if wrong then
+        return child.ended(nil, invalid("the result of " .. child.id .. " cannot be read: " .. wrong .. " (encoding "
+            .. encoding .. ")"))
+    end
+    child.ended(value, nil)
+end
+
+--- children.spawn(id, worker, values, spec) -> pid, nil | nil, err. Blocks until the server has started it.
+-- Its end is an EXIT event.
+function children.spawn(id, worker, values, spec)
+    local task, settled = core.current(), false
+    local child, err
+    child, err = children.start(id, worker, values, spec, function(failure)
+        settled = true
+        core.wake(task, not failure and child.pid or nil, failure)
+    end, function(value, failure)
+        if child.canceling then return core.wake(task, nil, failure or internal.canceled("operation canceled")) end
+        load("events").exit(child.pid, value, failure)
+    end)
+    if not child then return nil, err end
+    local pid, failure = core.park(2)
+    if not settled then return cancel_and_wait(child) end
+    return pid, failure
+end
+
+--- children.exec(id, worker, values, spec) -> value, nil | nil, err. Blocks until the child has ended; a cancel of the
+-- run that interrupts it cancels the child, and it returns once the child was told (with the option
+-- wait_for_cancellation: once it has ended).
+function children.exec(id, worker, values, spec)
+    local task, settled = core.current(), false
+    local function ended(value, failure)
+        settled = true
+        core.wake(task, value, failure)
+    end
+    local child, err = children.start(id, worker, values, spec, function(failure)
+        if failure then ended(nil, failure) end
+    end, ended)
+    if not child then return nil, err end
+    local value, failure = core.park(2)
+    if not settled then return cancel_and_wait(child) end
+    return value, failure
+end
+
+return children

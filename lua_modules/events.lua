@@ -1,0 +1,29 @@
+-- process.events: what happens to a run and its children, kept until it is read (lua_api.md 2, decisions 17 and 28).
+local core, base, host, load = ...
+local run = host.run
+
+local events = { kinds = { EXIT = "pid.exit", CANCEL = "pid.cancel", LINK_DOWN = "pid.link.down" } }
+
+local channel = core.new_channel(0)
+
+local function seconds() return run.now // 1000000000 end
+
+--- events.channel() -> channel of event tables. From the first call on, a cancel request is an event, nothing else.
+function events.channel()
+    run.reads_events = true
+    return channel
+end
+
+--- events.exit(pid, value, err): a child has ended
+function events.exit(pid, value, err)
+    core.offer(channel, {
+        kind = events.kinds.EXIT, from = pid, at = seconds(), result = { value = value, error = err },
+    })
+end
+
+--- events.cancel(reason): someone asks this run to stop
+function events.cancel(reason)
+    core.offer(channel, { kind = events.kinds.CANCEL, at = seconds(), reason = reason })
+end
+
+return events

@@ -1,0 +1,188 @@
+-- The mailbox of a workflow run: signals become messages, kept in order until someone wants them
+-- (workflows.ja.md シグナル, workflows.md 5, lua_api.md 2, decision 27).
+local core, base, host, load = ...
+local lib = core.lib
+local type, error = lib.type, lib.error
+local _, internal = load("errors")
+local payloads = load("payload")
+local pids, printable = load("pid"), load("printable")
+
+local FROM_HEADER = "lua-fleet-from"
+
+local messages = { FROM_HEADER = FROM_HEADER }
+
+-- ---- Message
+
+local methods = {}
+local metatable = { __name = "message", __index = methods }
+local new, fields = core.class(metatable)
+
+local function open(self, method)
+    local f = fields(self)
+    if not f then error("bad argument to '" .. method .. "' (message expected; call it with ':')", 3) end
+    return f
+end
+
+--- msg:topic() -> string: the signal's name
+function methods.topic(self) return open(self, "topic").topic end
+
+--- msg:from() -> PID of the sender | nil when another Temporal client sent it
+function methods.from(self) return open(self, "from").from end
+
+--- msg:payload() -> Payload | nil when it came without one | list of Payload when it came with several
+function methods.payload(self)
+    local f = open(self, "payload")
+    local values = f.values
+    if values.n == 0 then return nil end
+    if not f.payload then
+        if values.n == 1 then
+            f.payload = payloads.new(values[1])
+        else
+            f.payload = {}
+            for i = 1, values.n do f.payload[i] = payloads.new(values[i]) end
+        end
+    end
+    return f.payload
+end
+
+function metatable.__tostring(self) return "message{topic=" .. fields(self).topic .. "}" end
+
+-- A message as listeners get it that did not ask for Message objects. Several values keep their positions.
+local function raw(message)
+    local values = message.values
+    if values.n <= 1 then return values[1] end
+    local list = {}
+    for i = 1, values.n do
+        list[i] = values[i]
+        if list[i] == nil then list[i] = core.json_null end
+    end
+    return list
+end
+
+-- ---- routing: a listener of the topic, else the inbox, else kept
+
+local kept = {}
+local listeners, topics = {}, {}    -- topic -> {channel=, message=}; channel -> topic
+local inbox
+
+local function hand_over(listener, message)
+    core.offer(listener.channel, listener.message and new(message) or raw(message))
+end
+
+local function route(message)
+    local listener = listeners[message.topic] or inbox
+    if not listener then return false end
+    hand_over(listener, message)
+    return true
+end
+
+-- What was kept for this topic (any topic for the inbox) goes to whoever came, in order.
+local function deliver_kept()
+    local rest = {}
+    for _, message in lib.ipairs(kept) do
+        if not route(message) then rest[#rest + 1] = message end
+    end
+    kept = rest
+end
+
+--- messages.deliver(topic, from, values): a message for this run. values: list with n.
+function messages.deliver(topic, from, values)
+    local message = { topic = topic, from = from, values = values }
+    if not route(message) then kept[#kept + 1] = message end
+end
+
+--- messages.signal(job): a signal_workflow job. What cannot be read is logged and kept out of the workflow.
+function messages.signal(job)
+    local topic, values = job.signal_name or "", job.input or { n = 0 }
+    for i = 1, values.n do
+        local wrong, encoding = core.undecodable(values[i])
+        if wrong then
+            host.run.unreadable_signals = (host.run.unreadable_signals or 0) + 1
+            return host.log("error", "signal " .. printable(topic) .. " was kept out of the workflow: its payload " .. i
+                .. " cannot be read: " .. wrong .. " (encoding " .. encoding .. "); send it as json/plain",
+                { signal = topic, unreadable_signals = host.run.unreadable_signals })
+        end
+    end
+    local from = job.headers and job.headers[FROM_HEADER]
+    messages.deliver(topic, type(from) == "string" and from or nil, values)
+end
+
+--- messages.address() -> string: the PID of this run, under which its mailbox is reached
+function messages.address()
+    local info = host.run.info
+    return pids.format(info.client, info.worker, info.workflow_id)
+end
+
+-- ---- what scripts call
+
+local function invalid(text) return internal.make("INVALID", text, false) end
+
+--- messages.check_topic(topic, verb) -> err (INVALID) | nil. verb: "listen" or "send", for the text.
+function messages.check_topic(topic, verb)
+    if topic == "" then return invalid("topic cannot be empty") end
+    if lib.s_sub(topic, 1, 1) == "@" then
+        return invalid("cannot " .. verb .. " to @ topics: " .. printable(topic) .. " is reserved")
+    end
+    if not lib.u_len(topic) then return invalid("the topic " .. printable(topic) .. " is not UTF-8") end
+end
+
+local function wants_messages(options)
+    if options == nil then return false end
+    if type(options) ~= "table" then
+        error("bad argument #2 to 'listen' (table expected, got " .. type(options) .. ")", 3)
+    end
+    for key, value in lib.pairs(options) do
+        if key ~= "message" then
+            return nil, invalid("unknown option " .. lib.tostring(key) .. ": listen knows message")
+        end
+        if type(value) ~= "boolean" then
+            error("bad argument #2 to 'listen' (field 'message' must be a boolean, got " .. type(value) .. ")", 3)
+        end
+    end
+    return options.message or false
+end
+
+--- process.listen(topic[, {message = boolean}]) -> channel | nil, err (INVALID)
+-- The channel gets the values of messages on the topic (nil for none, a list for several), with message = true Message
+-- objects. The same channel each time; messages that came before are in it.
+function messages.listen(topic, options)
+    if type(topic) ~= "string" then
+        error("bad argument #1 to 'listen' (string expected, got " .. type(topic) .. ")", 2)
+    end
+    local as_message, err = wants_messages(options)
+    err = err or messages.check_topic(topic, "listen")
+    if err then return nil, err end
+    local listener = listeners[topic]
+    if listener then
+        if listener.message ~= as_message then
+            return nil, invalid("already listening to " .. printable(topic) .. " with message = "
+                .. lib.tostring(listener.message) .. ": unlisten that channel first")
+        end
+        return listener.channel
+    end
+    listener = { channel = core.new_channel(1), message = as_message }
+    listeners[topic], topics[listener.channel] = listener, topic
+    deliver_kept()
+    return listener.channel
+end
+
+--- process.unlisten(channel) -> true | false, err (INVALID)
+-- Closes the channel; what is in it stays readable. Later messages go to the inbox, or are kept.
+function messages.unlisten(channel)
+    local topic = channel ~= nil and topics[channel]
+    if not topic then return false, invalid("not a channel of process.listen, or not listening any more") end
+    listeners[topic], topics[channel] = nil, nil
+    core.close_channel(channel)
+    return true
+end
+
+--- process.inbox() -> channel of Message objects: those whose topic nobody listens to. The same channel each time.
+function messages.inbox()
+    if not inbox then
+        inbox = { channel = core.new_channel(0), message = true }
+        deliver_kept()
+    end
+    return inbox.channel
+end
+
+return messages

@@ -1,0 +1,106 @@
+-- process.send inside a workflow: a signal to another workflow, a message in memory to itself
+-- (workflows.md 5 and 6, decision 25).
+local core, base, host, load = ...
+local lib = core.lib
+local type, error = lib.type, lib.error
+local _, internal = load("errors")
+local pids, messages, printable = load("pid"), load("messages"), load("printable")
+local run = host.run
+
+local FAILED = { not_found = 1, namespace_not_found = 2, too_many = 3 }     -- Temporal's causes
+
+local function refused(kind, text) return internal.make(kind, text, false) end
+
+-- Encoded now, so that what arrives does not depend on what happens to the tables later. No values are one null.
+local function encode(topic, values)
+    local n = values.n == 0 and 1 or values.n
+    local encoded = { n = n }
+    for i = 1, n do
+        local bytes, wrong = core.payload(values[i])
+        if not bytes then
+            return nil, refused("INVALID",
+                "value " .. i .. " of message " .. printable(topic) .. " cannot be sent: " .. wrong)
+        end
+        encoded[i] = bytes
+    end
+    return encoded
+end
+
+local function send_to_self(topic, encoded)
+    local values = { n = encoded.n }
+    for i = 1, encoded.n do values[i] = core.from_payload(encoded[i]) end
+    messages.deliver(topic, messages.address(), values)
+    return true, nil
+end
+
+local function failure(job, pid)
+    if job.cause == FAILED.too_many then
+        return refused("RATE_LIMITED",
+            "workflow " .. pid .. " takes no more signals: its run has had as many as the server allows")
+    end
+    if job.cause == FAILED.not_found or job.cause == FAILED.namespace_not_found then
+        return refused("NOT_FOUND", "no running workflow " .. pid .. ": it has ended or was never started")
+    end
+    return load("failures").from(job.failure)
+end
+
+-- Blocks until the server has taken it. While a signal is a command of this very task it can still be called off.
+local function signal(pid, target, topic, encoded)
+    local seq, task, commands = host.next_sequence(), core.current(), run.commands
+    local ended = false
+    run.signals[seq] = function(job)
+        ended = true
+        if job.failure then core.wake(task, nil, failure(job, pid)) else core.wake(task, true, nil) end
+    end
+    host.emit("signal_external_workflow_execution", {
+        seq = seq,
+        workflow_execution = { namespace = run.info.namespace, workflow_id = target.id },
+        signal_name = topic,
+        args = encoded,
+        headers = { [messages.FROM_HEADER] = core.payload(messages.address()) },
+    })
+    local sent, err = core.park(2)
+    if not ended then
+        run.signals[seq] = nil
+        if run.commands == commands then host.emit("cancel_signal_workflow", { seq = seq }) end
+    end
+    return sent, err
+end
+
+local function unresolved(dest)
+    return refused("NOT_FOUND", "could not resolve " .. printable(dest)
+        .. " as PID or registered name: the PID of a workflow reads {client@worker|workflow id}")
+end
+
+--- process.send(dest, topic, ...) -> true, nil | nil, err
+-- dest: a PID. topic: string. Values: what JSON can hold; none are one nil. To another workflow it is a signal, and
+-- send returns when the server has taken it; to the own PID it is delivered at once.
+-- Errors: INVALID (dest nil, topic, values), NOT_FOUND (no PID, no running workflow), RATE_LIMITED, CANCELED.
+return function(...)
+    local dest, topic = ...
+    local n = lib.select("#", ...)
+    if n < 2 then return nil, refused("INVALID", "send requires at least destination and topic") end
+    if dest == nil then
+        return nil, refused("INVALID",
+            "the destination is nil: a message from a client that is no process has no sender to answer")
+    end
+    if type(dest) ~= "string" or type(topic) ~= "string" then
+        local n, given = 2, topic
+        if type(dest) ~= "string" then n, given = 1, dest end
+        error("bad argument #" .. n .. " to 'send' (string expected, got " .. type(given) .. ")", 2)
+    end
+    local wrong = messages.check_topic(topic, "send")
+    if wrong then return nil, wrong end
+    local target = pids.parse(dest)
+    if not target then return nil, unresolved(dest) end
+    local encoded, err = encode(topic, lib.t_pack(lib.select(3, ...)))
+    if not encoded then return nil, err end
+    local info = run.info
+    if target.node ~= info.client and not (target.node == "" and target.host == info.worker) then
+        return nil, refused("NOT_FOUND", "process " .. printable(dest)
+            .. " cannot be reached from this workflow: it reaches the workflows of " .. info.client
+            .. ", whose PIDs read {" .. info.client .. "@worker|workflow id}")
+    end
+    if target.id == info.workflow_id then return send_to_self(topic, encoded) end
+    return signal(dest, target, topic, encoded)
+end
