@@ -143,20 +143,6 @@ cdef void push_select_result(lua_State *L, int value, bint ok) noexcept nogil:
     lua_setfield(L, -2, b"ok")
 
 
-cdef void push_waiter_channel(lua_State *L, Waiter *w) noexcept nogil:
-    """Push the channel userdata that `w` waits on: argument 1 of its frame, or the channel of its select case."""
-    if w.case_index == 0:
-        lua_checkstack(w.frame, 1)
-        lua_pushvalue(w.frame, 1)
-        lua_xmove(w.frame, L, 1)
-        return
-    push_waiter_case(L, w)
-    lua_getiuservalue(L, -1, 1)
-    lua_rawgeti(L, -1, 1)
-    lua_insert(L, -3)
-    lua_pop(L, 2)
-
-
 cdef void push_waiter_case(lua_State *L, Waiter *w) noexcept nogil:
     lua_checkstack(w.frame, 2)
     lua_pushvalue(w.frame, 1)
@@ -165,16 +151,17 @@ cdef void push_waiter_case(lua_State *L, Waiter *w) noexcept nogil:
     lua_pop(w.frame, 1)
 
 
-cdef void push_waiter_value(lua_State *L, Waiter *w) noexcept nogil:
-    """Push the value that the blocked sender `w` holds."""
+cdef void push_waiter_part(lua_State *L, Waiter *w, int part) noexcept nogil:
+    """Push what `w` waits with: part 1 its channel, part 2 the value that it sends. They are the arguments of its frame, or
+    the contents of its select case."""
     if w.case_index == 0:
         lua_checkstack(w.frame, 1)
-        lua_pushvalue(w.frame, 2)
+        lua_pushvalue(w.frame, part)
         lua_xmove(w.frame, L, 1)
         return
     push_waiter_case(L, w)
     lua_getiuservalue(L, -1, 1)
-    lua_rawgeti(L, -1, 2)
+    lua_rawgeti(L, -1, part)
     lua_insert(L, -3)
     lua_pop(L, 2)
 
@@ -187,7 +174,7 @@ cdef void finish_waiter(lua_State *L, Waiter *w, bint has_value, bint ok) noexce
     cdef int top = lua_gettop(L) - (1 if has_value else 0)
     luaL_checkstack(L, 8, b"channel")
     if w.case_index:
-        push_waiter_channel(L, w)
+        push_waiter_part(L, w, 1)
         push_select_result(L, value, ok)
         wake(L, st, task, 1, False)
     elif w.sends:
@@ -231,12 +218,12 @@ cdef bint try_receive(lua_State *L, Channel *ch, int index, bint *ok) noexcept n
     if ch.count > 0:
         buffer_take(L, ch, index)
         if sender != NULL and ch.count < ch.capacity:
-            push_waiter_value(L, sender)
+            push_waiter_part(L, sender, 2)
             buffer_append(L, ch, index)
             finish_waiter(L, sender, False, True)
         return True
     if sender != NULL:
-        push_waiter_value(L, sender)
+        push_waiter_part(L, sender, 2)
         finish_waiter(L, sender, False, True)
         return True
     if ch.closed:
