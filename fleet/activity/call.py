@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from fleet import _core
 from fleet._core import LuaError
-from fleet.lua import Programs, ScriptProblem
+from fleet.lua import Programs, ScriptProblem, StatePool
 from fleet.modules import CALL_HOST, HOST, REQUESTS
 from fleet.registry import App
 
@@ -74,8 +74,7 @@ class Functions:
         self.turns = Turns()
         self.running = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._refilling: asyncio.Handle | None = None
-        self._pool = _core.Pool(
+        self._pool = StatePool(
             lambda: _core.LuaState(engine="engine_function", sliced=True, memory_limit=memory_limit), pool_size
         )
 
@@ -162,9 +161,6 @@ class Functions:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.shared.close()
-        if self._refilling is not None:
-            self._refilling.cancel()
-            self._refilling = None
         self._pool.close()
 
     def _state(self, entry_id: str) -> _core.LuaState:
@@ -182,15 +178,7 @@ class Functions:
             raise FunctionFailed(LuaError(f"no handler registered for target {entry_id}", "NOT_FOUND", False)) from None
         except ScriptProblem as problem:
             raise FunctionFailed(crashed(entry_id, str(problem))) from None
-        state = self._pool.take(program)
-        if self._refilling is None:
-            self._refilling = asyncio.get_running_loop().call_soon(self._refill)
-        return state
-
-    def _refill(self) -> None:
-        """Prepare one state a pass of the loop, while it is not needed for calls."""
-        more = self._pool.refill()
-        self._refilling = asyncio.get_running_loop().call_soon(self._refill) if more else None
+        return self._pool.take(program)
 
 
 def encode_context(context: Mapping[str, Any]) -> bytes | None:

@@ -6,8 +6,9 @@ Importing this package gives the native core its Lua modules; everything that ma
 from __future__ import annotations
 
 from .modules import install_modules
+from .pool import StatePool
 from .programs import Programs, ScriptProblem
 
 install_modules()
 
-__all__ = ["Programs", "ScriptProblem"]
+__all__ = ["Programs", "ScriptProblem", "StatePool"]

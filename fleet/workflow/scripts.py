@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import temporalio.workflow
 
 from fleet import _core
-from fleet.lua import Programs
+from fleet.lua import Programs, StatePool
 from fleet.modules import HOST
 from fleet.registry import App
 
@@ -55,8 +54,7 @@ class WorkflowScripts:
         self.app = app
         self.limits = limits
         self.programs = Programs(app)
-        self.pool = _core.Pool(self._prepare, pool_size)
-        self._refilling: asyncio.Handle | None = None
+        self.pool = StatePool(self._prepare, pool_size)
         self._activities = self._activity_table()
 
     def start(
@@ -65,28 +63,11 @@ class WorkflowScripts:
         """A state for one run. `issued` is told of each command. Raises ScriptProblem when a file does not compile."""
         state = self.pool.take(self.programs.get(entry_id))
         state.host = self._host(entry_id, info, origin, issued)
-        self._refill_later()
         return state
 
     def close(self) -> None:
         """Free the prepared states."""
-        if self._refilling is not None:
-            self._refilling.cancel()
-            self._refilling = None
         self.pool.close()
-
-    def _refill_later(self) -> None:
-        """Prepare states while the event loop has nothing better to do, so that a run does not wait for its own."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return  # nobody's loop: each run makes its own state
-        if self._refilling is None:
-            self._refilling = loop.call_soon(self._refill)
-
-    def _refill(self) -> None:
-        more = self.pool.refill()
-        self._refilling = asyncio.get_running_loop().call_soon(self._refill) if more else None
 
     def _prepare(self) -> _core.LuaState:
         return _core.LuaState(
