@@ -172,4 +172,7 @@ function children.exec(id, worker, values, spec)
     return value, failure
 end
 
+--- children.starters: the functions of process that start something, by name (decision 28: children are always monitored)
+children.starters = { spawn = children.spawn, spawn_monitored = children.spawn, exec = children.exec }
+
 return children

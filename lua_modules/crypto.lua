@@ -43,12 +43,18 @@ end
 -- ---- randomness: of the operating system; in a workflow recorded in its history
 
 local function random(count)
-    if host.recorded_random then return host.recorded_random(count) end
-    if host.workflow then
-        return nil, make("UNAVAILABLE", "crypto randomness cannot be recorded in workflows yet: take it in a function, "
-            .. "called with funcs.call, or use uuid.v4() for an id", false)
+    if not host.workflow then return host.random_bytes(count), nil end
+    local task, ended = core.current(), false
+    local op = load("activities").record("lua-fleet.random", { n = 1, core.payload(count) }, function(value, err)
+        ended = true
+        core.wake(task, value, err)
+    end)
+    local bytes, err = core.park(2)
+    if not ended then
+        host.cancel_call(op)
+        host.forget_call(op)
     end
-    return host.random_bytes(count), nil
+    return bytes, err
 end
 
 local function check_count(count)

@@ -97,98 +97,13 @@ end
 --- host.context() -> the context values of this run
 function host.context() return run.context end
 
--- ---- activities
-
-local DEFAULT_START_TO_CLOSE = 600 * 1000000000
-
-local function activity_command(op)
-    local o = op.options
-    local body = {
-        seq = op.seq,
-        activity_id = op.activity_id,
-        activity_type = op.id,
-        arguments = op.arguments,
-        headers = op.headers,
-        schedule_to_close_timeout = o.schedule_to_close_timeout,
-        schedule_to_start_timeout = o.schedule_to_start_timeout,
-        start_to_close_timeout = o.start_to_close_timeout or (not o.schedule_to_close_timeout and DEFAULT_START_TO_CLOSE or nil),
-        retry_policy = o.retry_policy,
-        cancellation_type = o.wait_for_cancellation and 1 or 0,
-    }
-    local metadata = o.summary and { summary = core.payload(o.summary) } or nil
-    if op.is_local then
-        body.attempt = op.attempt
-        body.original_schedule_time = op.original_schedule_time
-        body.include_arguments_in_marker = true
-        body.local_retry_threshold = 60 * 1000000000
-        issue({ schedule_local_activity = body, user_metadata = metadata })
-    else
-        body.task_queue = o.task_queue or run.info.task_queue
-        body.heartbeat_timeout = o.heartbeat_timeout
-        body.do_not_eagerly_execute = o.disable_eager_execution
-        body.versioning_intent = o.versioning_intent
-        body.priority = o.priority
-        issue({ schedule_activity = body, user_metadata = metadata })
-    end
-end
-
---- host.start_call(id, arguments, options, context, done) -> op
--- arguments: list of encoded payloads with n; options: resolved by call_options.lua; context: table or nil;
--- done(value, err) is called when the activity has ended.
-function host.start_call(id, arguments, options, context, done)
-    local entry = run.entries[id]
-    if entry == nil then
-        entry = core.host("activity", id) or false
-        run.entries[id] = entry
-    end
-    local merged, wrong_option = module("call_options").resolve(id, entry and entry.options, options)
-    if not merged then return nil, wrong_option end
-    local op = {
-        id = id, arguments = arguments, options = merged, done = done, seq = next_sequence(),
-        is_local = (entry and entry["local"] and not merged.task_queue) or false, attempt = 1,
-    }
-    -- Later attempts of a local activity have new sequence numbers, but are the same activity.
-    op.activity_id = merged.id or tostring(op.seq)
-    if entry and not merged.task_queue then merged.task_queue = entry.task_queue end
-    local values = context
-    if values == nil then values = run.context end
-    if lib.next(values) ~= nil then
-        local encoded, wrong = core.payload(values)
-        if not encoded then return nil, internal.make("INVALID", "the context cannot be sent: " .. wrong, false) end
-        op.headers = { [host.CONTEXT_HEADER] = encoded }
-    end
-    activity_command(op)
-    run.activities[op.seq] = op
-    return op
-end
-
---- host.cancel_call(op): ask for the cancellation of an activity that nobody waits for any more
-function host.cancel_call(op)
-    if run.activities[op.seq] ~= op then return end
-    if op.backoff then
-        host.cancel_timer(op.backoff)
-        run.activities[op.seq] = nil
-        return op.done(nil, internal.canceled("operation canceled"))
-    end
-    emit(op.is_local and "request_cancel_local_activity" or "request_cancel_activity", { seq = op.seq })
-end
-
---- host.forget_call(op): its result is wanted no more
-function host.forget_call(op) op.done = function() end end
-
 host.CONTEXT_HEADER = "lua-fleet-context"
 
-local function retry_local(op, backoff)
-    op.attempt = backoff.attempt or op.attempt
-    op.original_schedule_time = backoff.original_schedule_time
-    op.backoff = host.timer(backoff.backoff_duration or 0, function()
-        op.backoff = nil
-        run.activities[op.seq] = nil
-        op.seq = next_sequence()
-        run.activities[op.seq] = op
-        activity_command(op)
-    end)
-end
+function host.start_call(...) return module("activities").start(...) end
+
+function host.cancel_call(op) module("activities").cancel(op) end
+
+function host.forget_call(op) module("activities").forget(op) end
 
 -- ---- the main function
 
@@ -257,24 +172,7 @@ function jobs.fire_timer(job)
     if fired then fired() end
 end
 
-function jobs.resolve_activity(job)
-    local op = run.activities[job.seq]
-    if not op then return end
-    local result = job.result
-    if result.backoff then return retry_local(op, result.backoff) end
-    run.activities[job.seq] = nil
-    if result.completed then
-        local value = result.completed.result
-        local wrong, encoding = core.undecodable(value)
-        if wrong then
-            return op.done(nil, internal.make("INVALID", "the result of " .. op.id .. " cannot be read: " .. wrong
-                .. " (encoding " .. encoding .. ")", false))
-        end
-        return op.done(value, nil)
-    end
-    failures = failures or module("failures")
-    op.done(nil, failures.from((result.failed or result.cancelled or {}).failure))
-end
+function jobs.resolve_activity(job) module("activities").resolve(job) end
 
 function jobs.notify_has_patch(job)
     local id, number = lib.s_match(job.patch_id, "^(.*)%-(%d+)$")
@@ -293,7 +191,7 @@ function jobs.resolve_child_workflow_execution_start(job) module("children").res
 
 function jobs.resolve_child_workflow_execution(job) module("children").resolve(job) end
 
-function jobs.signal_workflow(job) module("messages").signal(job) end
+function jobs.signal_workflow(job) module("signals").receive(job) end
 
 function jobs.cancel_workflow(job)
     if run.cancel_requested then return end

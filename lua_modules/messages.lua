@@ -1,15 +1,13 @@
--- The mailbox of a workflow run: signals become messages, kept in order until someone wants them
--- (workflows.ja.md シグナル, workflows.md 5, lua_api.md 2, decision 27).
+-- The mailbox of a process: messages wait in order until someone wants them (workflows.ja.md シグナル, workflows.md 5,
+-- lua_api.md 2). In a workflow they come from signals.lua.
 local core, base, host, load = ...
 local lib = core.lib
 local type, error = lib.type, lib.error
 local _, internal = load("errors")
 local payloads = load("payload")
-local pids, printable = load("pid"), load("printable")
+local printable = load("printable")
 
-local FROM_HEADER = "lua-fleet-from"
-
-local messages = { FROM_HEADER = FROM_HEADER }
+local messages = {}
 
 -- ---- Message
 
@@ -23,7 +21,7 @@ local function open(self, method)
     return f
 end
 
---- msg:topic() -> string: the signal's name
+--- msg:topic() -> string
 function methods.topic(self) return open(self, "topic").topic end
 
 --- msg:from() -> PID of the sender | nil when another Temporal client sent it
@@ -85,32 +83,10 @@ local function deliver_kept()
     kept = rest
 end
 
---- messages.deliver(topic, from, values): a message for this run. values: list with n.
+--- messages.deliver(topic, from, values): a message for this process. from: PID or nil. values: list with n.
 function messages.deliver(topic, from, values)
     local message = { topic = topic, from = from, values = values }
     if not route(message) then kept[#kept + 1] = message end
-end
-
---- messages.signal(job): a signal_workflow job. What cannot be read is logged and kept out of the workflow.
-function messages.signal(job)
-    local topic, values = job.signal_name or "", job.input or { n = 0 }
-    for i = 1, values.n do
-        local wrong, encoding = core.undecodable(values[i])
-        if wrong then
-            host.run.unreadable_signals = (host.run.unreadable_signals or 0) + 1
-            return host.log("error", "signal " .. printable(topic) .. " was kept out of the workflow: its payload " .. i
-                .. " cannot be read: " .. wrong .. " (encoding " .. encoding .. "); send it as json/plain",
-                { signal = topic, unreadable_signals = host.run.unreadable_signals })
-        end
-    end
-    local from = job.headers and job.headers[FROM_HEADER]
-    messages.deliver(topic, type(from) == "string" and from or nil, values)
-end
-
---- messages.address() -> string: the PID of this run, under which its mailbox is reached
-function messages.address()
-    local info = host.run.info
-    return pids.format(info.client, info.worker, info.workflow_id)
 end
 
 -- ---- what scripts call

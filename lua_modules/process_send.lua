@@ -4,7 +4,8 @@ local core, base, host, load = ...
 local lib = core.lib
 local type, error = lib.type, lib.error
 local _, internal = load("errors")
-local pids, messages, printable = load("pid"), load("messages"), load("printable")
+local pids, messages, signals = load("pid"), load("messages"), load("signals")
+local printable = load("printable")
 local run = host.run
 
 local FAILED = { not_found = 1, namespace_not_found = 2, too_many = 3 }     -- Temporal's causes
@@ -29,7 +30,7 @@ end
 local function send_to_self(topic, encoded)
     local values = { n = encoded.n }
     for i = 1, encoded.n do values[i] = core.from_payload(encoded[i]) end
-    messages.deliver(topic, messages.address(), values)
+    messages.deliver(topic, signals.address(), values)
     return true, nil
 end
 
@@ -57,7 +58,7 @@ local function signal(pid, target, topic, encoded)
         workflow_execution = { namespace = run.info.namespace, workflow_id = target.id },
         signal_name = topic,
         args = encoded,
-        headers = { [messages.FROM_HEADER] = core.payload(messages.address()) },
+        headers = { [signals.FROM_HEADER] = core.payload(signals.address()) },
     })
     local sent, err = core.park(2)
     if not ended then

@@ -10,12 +10,12 @@ local process = {
 local events = load("events")
 process.events, process.event = events.channel, events.kinds
 
-for name, value in core.lib.pairs(load("process_spawn")) do process[name] = value end
+for name, value in core.lib.pairs(load("spawner")) do process[name] = value end
 
 --- process.id() -> string: the entry id of this workflow
 function process.id() return run.info.entry end
 
 --- process.pid() -> string: {client@worker|workflow id}, the same in every run of the workflow id
-process.pid = messages.address
+process.pid = load("signals").address
 
 return process

@@ -19,6 +19,7 @@ from . import payloads
 from .call import Functions
 from .context import ActivityContext
 from .failure import FunctionFailed, LuaApplicationError
+from .recorded import RECORDED, Recorded
 
 CONTEXT_HEADER = "lua-fleet-context"
 """The header that carries the values of ``ctx`` from a workflow to its activities."""
@@ -43,7 +44,8 @@ class _ContextInbound(ActivityInboundInterceptor):
 
 
 def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[..., Any]]:
-    """The activities of a fleet worker: one dynamic activity, which serves every entry that names ``worker_id``.
+    """The activities of a fleet worker: one dynamic activity, which serves every entry that names ``worker_id`` and
+    what the runtime itself records (recorded.py).
 
     A type that no such entry has fails with kind NOT_FOUND and is retried: a later deployment may bring it.
     """
@@ -52,6 +54,8 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
     @activity.defn(dynamic=True)
     async def lua_activity(args: Sequence[RawValue]) -> RawValue:
         entry_id = activity.info().activity_type
+        if entry_id in RECORDED:
+            return await _record(RECORDED[entry_id], args)
         if entry_id not in served:
             raise LuaApplicationError(
                 LuaError(
@@ -66,12 +70,27 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
 
 
 def named_activity_definitions(functions: Functions, worker_id: str) -> list[Callable[..., Any]]:
-    """The activities of ``worker_id`` for a Worker that has others too: one definition for each entry.
+    """The activities of ``worker_id`` for a Worker that has others too: one definition for each entry, and those of the
+    runtime itself.
 
     The SDK gives raw payloads to dynamic activities only; these take what the worker's own payload converter made of
     the arguments, and hand it to Lua as JSON.
     """
-    return [_named(functions, entry.id) for entry in functions.app.activities_of(worker_id)]
+    own = [_named_record(name, recorded) for name, recorded in RECORDED.items()]
+    return [_named(functions, entry.id) for entry in functions.app.activities_of(worker_id)] + own
+
+
+async def _record(recorded: Recorded, args: Sequence[RawValue]) -> RawValue:
+    result = await recorded([arg.payload.SerializeToString() for arg in args])
+    return RawValue(Payload.FromString(result))
+
+
+def _named_record(name: str, recorded: Recorded) -> Callable[..., Any]:
+    @activity.defn(name=name)
+    async def recorded_activity(*args: Any) -> RawValue:
+        return RawValue(Payload.FromString(await recorded([payloads.encode(arg) for arg in args])))
+
+    return recorded_activity
 
 
 def _named(functions: Functions, entry_id: str) -> Callable[..., Any]:

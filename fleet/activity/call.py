@@ -102,7 +102,7 @@ class Functions:
             asyncio.CancelledError: this task was cancelled, the script was told so, and it ended with that.
         """
         encoded = context if context is None or isinstance(context, bytes) else encode_context(context)
-        return await self.start(entry_id, arguments, encoded, activity, 0)
+        return await self.start(entry_id, arguments, encoded, activity=activity)
 
     async def call_json(
         self, entry_id: str, args: Sequence[Any] = (), *, context: Mapping[str, Any] | None = None
@@ -116,10 +116,12 @@ class Functions:
         entry_id: str,
         arguments: Sequence[bytes],
         context: bytes | None,
-        activity: ActivityContext | None,
-        depth: int,
+        *,
+        activity: ActivityContext | None = None,
+        exchange: object = None,
+        depth: int = 0,
     ) -> bytes:
-        """As ``call``, for a call that is ``depth`` calls below one from outside."""
+        """As ``call``, for a call that is ``depth`` calls below one from outside; ``exchange`` is what it answers."""
         if depth > MAX_DEPTH:
             raise FunctionFailed(
                 LuaError(
@@ -132,7 +134,8 @@ class Functions:
         state = self._state(entry_id)
         self.running += 1
         try:
-            return await Call(self, entry_id, state, context, activity, depth).run(list(arguments))
+            call = Call(self, entry_id, state, context, activity=activity, exchange=exchange, depth=depth)
+            return await call.run(list(arguments))
         finally:
             self.running -= 1
 

@@ -36,7 +36,7 @@ async def call_function(
     attempt = 1
     while True:
         try:
-            return await functions.start(target, payloads, inherited, call.activity, call.depth + 1)
+            return await functions.start(target, payloads, inherited, activity=call.activity, depth=call.depth + 1)
         except FunctionFailed as failed:
             if retry is None or not retry.again(failed.error, attempt):
                 return failed.error

@@ -34,6 +34,7 @@ class Call:
         entry_id: what runs.
         context: the payload with the values of ``ctx``, or None.
         activity: the activity that it runs for, or None.
+        exchange: the HTTP exchange that it answers, or None; calls that it makes do not have it.
         depth: how many calls of functions are above it.
     """
 
@@ -51,6 +52,7 @@ class Call:
         "context",
         "depth",
         "entry_id",
+        "exchange",
     )
 
     def __init__(
@@ -59,7 +61,9 @@ class Call:
         entry_id: str,
         state: _core.LuaState,
         context: bytes | None,
+        *,
         activity: ActivityContext | None,
+        exchange: object,
         depth: int,
     ) -> None:
         self._functions = functions
@@ -74,6 +78,7 @@ class Call:
         self.entry_id = entry_id
         self.context = context
         self.activity = activity
+        self.exchange = exchange
         self.depth = depth
         state.host = self._host
         if activity is not None and depth == 0:
@@ -132,6 +137,11 @@ class Call:
         entry = self._kept.pop(number, None)
         if entry:
             entry[1]()
+
+    def post(self, event: list[Any]) -> None:
+        """Give the script an event of the function engine that nobody asked for, such as a message."""
+        self._events.append(event)
+        self._wake()
 
     # ---- the driver
 

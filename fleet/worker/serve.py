@@ -84,17 +84,18 @@ def _worker(
     settings = worker_options(entry, default_build_id=app.content_hash)
     serving.warnings.extend(settings.warnings)
     workflows = [workflow_class(workflow) for workflow in app.workflows_of(entry.id)] if settings.workflows else []
-    activities = activity_definitions(serving.functions, entry.id) if app.activities_of(entry.id) else []
+    activities = app.activities_of(entry.id)
     if not workflows and not activities:
         log.warning("%s:%d: entry %s serves nothing: no entry names it", entry.file, entry.line, entry.id)
         return None
     return Worker(
         serving.clients[entry.client],
         workflows=workflows,
-        activities=activities,
+        activities=activity_definitions(serving.functions, entry.id),
         interceptors=[ContextInterceptor()],
         workflow_runner=LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner()),
-        **{**settings.kwargs, **overrides},
+        # Without activities of its own it must not take those of another worker of the queue; local ones it has.
+        **{**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides},
     )
 
 

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2] / "fleet"
 LAYERS = [
     {"cli"},
     {"worker", "replay"},
+    {"http"},
+    {"process"},
     {"workflow", "activity", "check", "server"},
     {"modules"},
     {"lua"},

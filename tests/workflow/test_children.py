@@ -304,7 +304,7 @@ def test_children_that_nobody_waits_for_go_on(bench: Any) -> None:
     ("call", "message"),
     [
         ("process.spawn('app:child')", "spawn requires at least id and host arguments"),
-        ("process.exec('', 'app:worker')", "exec: the workflow ID cannot be empty"),
+        ("process.exec('', 'app:worker')", "exec: the ID cannot be empty"),
         ("process.exec('app:child', '')", "exec: the host cannot be empty"),
         ("process.spawn('app:child', 'app:worker', print)", "argument 1 of app:child cannot be sent"),
         ("workflow.exec('')", "workflow ID required"),

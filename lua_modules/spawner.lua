@@ -1,9 +1,10 @@
--- process.spawn, spawn_monitored, exec and spawners inside a workflow (lua_api.md 2, workflows.md 6, decision 28).
+-- The starting functions of process, and spawners: process.with_options(...) and what is chained to it (lua_api.md 2).
+-- Who starts what is in children.lua inside workflows, in starts.lua outside.
 local core, base, host, load = ...
 local lib = core.lib
 local type, error, pairs = lib.type, lib.error, lib.pairs
 local _, internal = load("errors")
-local children = load("children")
+local starters = load(host.workflow and "children" or "starts").starters
 
 local function check(name, n, id, worker)
     if n < 2 then return internal.make("INVALID", name .. " requires at least id and host arguments", false) end
@@ -12,7 +13,7 @@ local function check(name, n, id, worker)
         if type(id) ~= "string" then position, given = 1, id end
         error("bad argument #" .. position .. " to '" .. name .. "' (string expected, got " .. type(given) .. ")", 3)
     end
-    if id == "" then return internal.make("INVALID", name .. ": the workflow ID cannot be empty", false) end
+    if id == "" then return internal.make("INVALID", name .. ": the ID cannot be empty", false) end
     if worker == "" then return internal.make("INVALID", name .. ": the host cannot be empty", false) end
     if not lib.u_len(id) or not lib.u_len(worker) then
         return internal.make("INVALID", name .. ": id and host must be UTF-8", false)
@@ -62,7 +63,7 @@ end
 local process = {}
 
 -- Each of the starting functions, of the module and of spawners.
-for name, start in pairs({ spawn = children.spawn, spawn_monitored = children.spawn, exec = children.exec }) do
+for name, start in pairs(starters) do
     process[name] = function(...)
         local id, worker = ...
         local wrong = check(name, lib.select("#", ...), id, worker)
@@ -95,7 +96,7 @@ function methods.with_options(self, options)
     return with(f, { options = all })
 end
 
---- spawner:with_context(values) -> a new spawner whose children see these values over the inherited ones
+--- spawner:with_context(values) -> a new spawner whose processes see these values over the inherited ones
 function methods.with_context(self, values)
     local f = open(self, "with_context")
     check_table("with_context", values)
