@@ -10,6 +10,8 @@ import pytest
 
 from fleet import _core
 
+pytest_plugins = ["server_fixtures"]
+
 
 def pytest_configure() -> None:
     if os.environ.get("FLEET_EXPECT_BUILD") == "debug" and not _core.live_objects():

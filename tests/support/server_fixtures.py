@@ -1,4 +1,4 @@
-"""One embedded server for the workflow tests of a process, and a bench on it for each test."""
+"""One embedded server for the tests of a process, and a bench on it for each test that asks."""
 
 from __future__ import annotations
 
