@@ -2,7 +2,7 @@
 local core, base, host, load = ...
 local lib = core.lib
 local _, internal = load("errors")
-local pids, failures = load("pid"), load("failures")
+local pids, failures, batch = load("pid"), load("failures"), load("message_batch")
 local run = host.run
 
 local WAIT_CANCELLATION_COMPLETED, WAIT_CANCELLATION_REQUESTED = 2, 3
@@ -44,17 +44,20 @@ local function metadata(o)
     return { summary = summary and core.payload(summary), details = details and core.payload(details) }
 end
 
-local function headers(context)
-    local values = context or host.context()
-    if lib.next(values) == nil then return nil end
-    local encoded, wrong = core.payload(values)
-    if not encoded then return nil, invalid("the context cannot be sent: " .. wrong) end
-    return { [host.CONTEXT_HEADER] = encoded }
+local function headers(spec)
+    local sent, values = {}, spec.context or host.context()
+    if lib.next(values) ~= nil then
+        local encoded, wrong = core.payload(values)
+        if not encoded then return nil, invalid("the context cannot be sent: " .. wrong) end
+        sent[host.CONTEXT_HEADER] = encoded
+    end
+    if spec.messages then batch.headers(batch.STARTUP, spec.messages, load("signals").address(), sent) end
+    return lib.next(sent) and sent or nil
 end
 
 --- children.start(id, worker, values, spec, started, ended) -> child {seq=, pid=} | nil, err (INVALID)
 -- worker: id of a temporal.worker or a raw task queue; nil for the worker that the entry names. values: list with n.
--- spec: {options=, context=, name=}. started(err): the server has it, or not. ended(value, err): only after a start.
+-- spec: {options=, context=, name=, messages=}. started(err): the server has it, or not. ended(value, err): only after a start.
 function children.start(id, worker, values, spec, started, ended)
     local entry, queue, host_part = destination(id, worker)
     if not entry then return nil, queue end
@@ -64,7 +67,7 @@ function children.start(id, worker, values, spec, started, ended)
     encoded, err = encode(id, values)
     if not encoded then return nil, err end
     local sent
-    sent, err = headers(spec.context)
+    sent, err = headers(spec)
     if err then return nil, err end
     local seq = host.next_sequence()
     local workflow_id = o.id or spec.name or run.info.original_run_id .. "_" .. seq

@@ -162,6 +162,11 @@ function jobs.initialize_workflow(job)
             return core.stop()
         end
     end
+    -- A retry, a cron run and a continued run have the same headers: their messages were delivered before.
+    local first = (job.attempt or 1) == 1 and (job.continued_from_execution_run_id or "") == ""
+    if first and job.headers and job.headers["lua-fleet-messages"] ~= nil then
+        module("signals").receive_startup(job.headers)
+    end
     local main = load_module.entry()
     run.main = core.start(function() complete_run(main(lib.t_unpack(arguments, 1, arguments.n))) end)
 end

@@ -102,6 +102,21 @@ function messages.check_topic(topic, verb)
     if not lib.u_len(topic) then return invalid("the topic " .. printable(topic) .. " is not UTF-8") end
 end
 
+--- messages.encode(topic, values) -> list of encoded payloads with n | nil, err (INVALID)
+-- Encoded at the call, so that what arrives does not depend on what happens to the tables later. No values are one null.
+function messages.encode(topic, values)
+    local n = values.n == 0 and 1 or values.n
+    local encoded = { n = n }
+    for i = 1, n do
+        local bytes, wrong = core.payload(values[i])
+        if not bytes then
+            return nil, invalid("value " .. i .. " of message " .. printable(topic) .. " cannot be sent: " .. wrong)
+        end
+        encoded[i] = bytes
+    end
+    return encoded
+end
+
 local function wants_messages(options)
     if options == nil then return false end
     if type(options) ~= "table" then

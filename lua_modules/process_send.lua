@@ -12,21 +12,6 @@ local FAILED = { not_found = 1, namespace_not_found = 2, too_many = 3 }     -- T
 
 local function refused(kind, text) return internal.make(kind, text, false) end
 
--- Encoded now, so that what arrives does not depend on what happens to the tables later. No values are one null.
-local function encode(topic, values)
-    local n = values.n == 0 and 1 or values.n
-    local encoded = { n = n }
-    for i = 1, n do
-        local bytes, wrong = core.payload(values[i])
-        if not bytes then
-            return nil, refused("INVALID",
-                "value " .. i .. " of message " .. printable(topic) .. " cannot be sent: " .. wrong)
-        end
-        encoded[i] = bytes
-    end
-    return encoded
-end
-
 local function send_to_self(topic, encoded)
     local values = { n = encoded.n }
     for i = 1, encoded.n do values[i] = core.from_payload(encoded[i]) end
@@ -94,7 +79,7 @@ return function(...)
     if wrong then return nil, wrong end
     local target = pids.parse(dest)
     if not target then return nil, unresolved(dest) end
-    local encoded, err = encode(topic, lib.t_pack(lib.select(3, ...)))
+    local encoded, err = messages.encode(topic, lib.t_pack(lib.select(3, ...)))
     if not encoded then return nil, err end
     local info = run.info
     if target.node ~= info.client and not (target.node == "" and target.host == info.worker) then

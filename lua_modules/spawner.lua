@@ -4,6 +4,7 @@ local core, base, host, load = ...
 local lib = core.lib
 local type, error, pairs = lib.type, lib.error, lib.pairs
 local _, internal = load("errors")
+local messages = load("messages")
 local starters = load(host.workflow and "children" or "starts").starters
 
 local function check(name, n, id, worker)
@@ -102,6 +103,23 @@ function methods.with_context(self, values)
     check_table("with_context", values)
     local spawner = with_context(f, values)
     return spawner
+end
+
+--- spawner:with_message(topic, ...) -> a new spawner whose processes get this message before all others
+-- The values are encoded now. Without a topic there is no message. Raises on topics that are reserved.
+function methods.with_message(self, topic, ...)
+    local f = open(self, "with_message")
+    if type(topic) ~= "string" then
+        error("bad argument #1 to 'with_message' (string expected, got " .. type(topic) .. ")", 2)
+    end
+    if topic == "" then return self end
+    local wrong, encoded = messages.check_topic(topic, "send"), nil
+    if not wrong then encoded, wrong = messages.encode(topic, lib.t_pack(...)) end
+    if wrong then error("bad argument to 'with_message' (" .. wrong .. ")", 2) end
+    local list = lib.t_pack(lib.t_unpack(f.messages or {}))
+    list[list.n + 1] = { topic = topic, payloads = encoded }
+    list.n = nil
+    return with(f, { messages = list })
 end
 
 --- process.with_options(options) -> spawner
