@@ -81,6 +81,7 @@ cdef extern from "lua_api.h" nogil:
     void *lua_upvalueid(lua_State *L, int f, int n)
     const char *lua_setupvalue(lua_State *L, int f, int n)
     const char *lua_getupvalue(lua_State *L, int f, int n)
+    const char *lua_getlocal(lua_State *L, const lua_Debug *ar, int n)
 
     # 'm': may raise for want of memory
     lua_State *lua_newthread(lua_State *L)

@@ -136,6 +136,7 @@ typedef void (*lua_Hook)(lua_State *, lua_Debug *);
   X(void *, lua_upvalueid, (lua_State *L, int f, int n))                                           \
   X(const char *, lua_setupvalue, (lua_State *L, int f, int n))                                    \
   X(const char *, lua_getupvalue, (lua_State *L, int f, int n))                                    \
+  X(const char *, lua_getlocal, (lua_State *L, const lua_Debug *ar, int n))                        \
   /* 'm': may raise for want of memory */                                                          \
   X(lua_State *, lua_newthread, (lua_State *L))                                                    \
   X(const char *, lua_tolstring, (lua_State *L, int i, size_t *len))                               \

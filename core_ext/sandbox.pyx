@@ -28,6 +28,7 @@ cdef void open_core(lua_State *L, int base) noexcept nogil:
     define(L, base, b"core", b"start", core_start)
     define(L, base, b"core", b"stop", core_stop)
     define(L, base, b"core", b"others_ready", core_others_ready)
+    define(L, base, b"core", b"waiting", core_waiting)
     define(L, base, b"core", b"offer", core_offer)
     define(L, base, b"core", b"pending", core_pending)
     define(L, base, b"core", b"new_channel", channel_new)

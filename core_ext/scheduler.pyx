@@ -141,7 +141,8 @@ cdef int core_current(lua_State *L) noexcept nogil:
 
 
 cdef int core_park(lua_State *L) noexcept nogil:
-    """core.park(mode) -> the values given to core.wake. mode: 0 no cancellation, 1 it raises, 2 it returns nil, err."""
+    """core.park(mode[, operation]) -> the values given to core.wake. mode: 0 no cancellation, 1 it raises, 2 it returns
+    nil, err. operation: what a script knows this by, for core.waiting."""
     return park(L, <uint8_t>lua_tointeger(L, 1), 0, parked)
 
 

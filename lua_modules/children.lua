@@ -100,7 +100,7 @@ end
 local function cancel_and_wait(child)
     child.canceling = true
     if child.running then request_cancel(child) end
-    return core.park(0)
+    return core.park(0, "the cancellation of a child")
 end
 
 --- children.resolve_start(job): a resolve_child_workflow_execution_start job
@@ -152,7 +152,7 @@ function children.spawn(id, worker, values, spec)
         load("events").exit(child.pid, value, failure)
     end)
     if not child then return nil, err end
-    local pid, failure = core.park(2)
+    local pid, failure = core.park(2, "process.spawn")
     if not settled then return cancel_and_wait(child) end
     return pid, failure
 end
@@ -170,7 +170,7 @@ function children.exec(id, worker, values, spec)
         if failure then ended(nil, failure) end
     end, ended)
     if not child then return nil, err end
-    local value, failure = core.park(2)
+    local value, failure = core.park(2, "process.exec")
     if not settled then return cancel_and_wait(child) end
     return value, failure
 end

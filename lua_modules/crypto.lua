@@ -49,7 +49,7 @@ local function random(count)
         ended = true
         core.wake(task, value, err)
     end)
-    local bytes, err = core.park(2)
+    local bytes, err = core.park(2, "crypto")
     if not ended then
         host.cancel_call(op)
         host.forget_call(op)

@@ -81,7 +81,7 @@ end
 function host.sleep(ns)
     local task = core.current()
     local timer = host.timer(ns, function() core.wake(task, true) end)
-    local fired, err = core.park(2)
+    local fired, err = core.park(2, "time.sleep")
     if not fired then
         host.cancel_timer(timer)
         error(err, 0)
@@ -209,12 +209,7 @@ function jobs.cancel_workflow(job)
     end)
 end
 
-function jobs.query_workflow(job)
-    emit("respond_to_query", {
-        query_id = job.query_id,
-        failed = { message = "unknown query type: " .. tostring(job.query_type), source = "lua-fleet" },
-    })
-end
+function jobs.query_workflow(job) module("queries").answer(job) end
 
 function jobs.do_update(job)
     emit("update_response", {

@@ -52,7 +52,7 @@ local function call(executor, id, ...)
         core.wake(task, value, failure)
     end)
     if not op then return nil, err end
-    local value, failure = core.park(2)
+    local value, failure = core.park(2, "funcs.call")
     if not ended then
         -- Cancelled while waiting: the activity is told, and its outcome no longer matters.
         host.cancel_call(op)

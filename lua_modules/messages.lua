@@ -89,6 +89,14 @@ function messages.deliver(topic, from, values)
     if not route(message) then kept[#kept + 1] = message end
 end
 
+--- messages.overview() -> {topics = sorted list that is listened to, inbox = boolean, waiting = topic -> how many}
+function messages.overview()
+    local list, waiting = {}, {}
+    for topic in lib.pairs(listeners) do list[#list + 1] = topic end
+    for _, message in lib.ipairs(kept) do waiting[message.topic] = (waiting[message.topic] or 0) + 1 end
+    return { topics = list, inbox = inbox ~= nil, waiting = waiting }
+end
+
 -- ---- what scripts call
 
 local function invalid(text) return internal.make("INVALID", text, false) end

@@ -45,7 +45,7 @@ local function signal(pid, target, topic, encoded)
         args = encoded,
         headers = { [signals.FROM_HEADER] = core.payload(signals.address()) },
     })
-    local sent, err = core.park(2)
+    local sent, err = core.park(2, "process.send")
     if not ended then
         run.signals[seq] = nil
         if run.commands == commands then host.emit("cancel_signal_workflow", { seq = seq }) end

@@ -9,6 +9,8 @@ local signals = { FROM_HEADER = "lua-fleet-from" }
 
 local function keep_out(name, why)
     run.unreadable_signals = (run.unreadable_signals or 0) + 1
+    run.unreadable_topics = run.unreadable_topics or {}
+    run.unreadable_topics[name] = (run.unreadable_topics[name] or 0) + 1
     host.log("error", "signal " .. printable(name) .. " was kept out of the workflow: " .. why,
         { signal = name, unreadable_signals = run.unreadable_signals })
 end

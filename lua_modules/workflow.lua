@@ -42,6 +42,9 @@ function workflow.exec(id, ...)
     return load("children").exec(id, nil, lib.t_pack(...), {})
 end
 
+--- workflow.set_query(name, value) -> true, nil | nil, err (INVALID): the answer to this query from now on
+workflow.set_query = load("queries").set
+
 local function check_integer(value, position)
     if lib.m_type(value) ~= "integer" then
         error("bad argument #" .. position .. " to 'version' (integer expected, got " .. type(value) .. ")", 3)
