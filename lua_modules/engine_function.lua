@@ -15,6 +15,7 @@ base.errors = errors
 base.os = module("os")
 base.print = module("print")
 base.payload = module("payload")
+base.process = module("process")
 
 local call = { number = 0, waiting = {}, outbox = {}, context = {} }
 
@@ -69,6 +70,9 @@ end
 function host.log(level, text, fields) core.host("log", level, text, fields) end
 
 function host.context() return call.context end
+
+--- host.reads_events(): the script asked for process.events(), and decides itself what a cancel means
+function host.reads_events() core.host("process_reads_events") end
 
 --- host.start_call(id, arguments, options, context, done) -> op | nil, err
 -- arguments: list of encoded payloads with n; options: as with_options got them; context: table, or nil to inherit;
@@ -145,6 +149,45 @@ function events.failed(event) answer(event[2], nil, event[3]) end
 -- {"cancel", error}: whatever blocks returns or raises it (decision 34)
 function events.cancel(event) core.interrupt(event[2]) end
 
+-- What happens to the call as a process: a message or an event of process.events(). Their readers are loaded on first
+-- use, and only calls that somebody watches or writes to have any.
+
+local function readable(what, payload)
+    local value = core.from_payload(payload)
+    local wrong, encoding = core.undecodable(value)
+    if not wrong then return true, value end
+    return false, what .. " cannot be read: " .. wrong .. " (encoding " .. encoding .. ")"
+end
+
+-- {"message", topic, PID of the sender or nil, payloads}
+function events.message(event)
+    local payloads = event[4]
+    local values = { n = #payloads }
+    for i, payload in lib.ipairs(payloads) do
+        local ok, value = readable("a message was dropped: its payload " .. i, payload)
+        if not ok then return host.log("error", value, { topic = event[2] }) end
+        values[i] = value
+    end
+    call.messages = module("messages")
+    call.messages.deliver(event[2], event[3], values)
+end
+
+-- {"exit" or "link_down", PID, payload of the result or nil, error or nil}
+local function ending(event)
+    local _, pid, payload, err = lib.t_unpack(event, 1, 4)
+    if err then return pid, nil, err end
+    local ok, value = readable("the result of " .. pid, payload)
+    if ok then return pid, value, nil end
+    return pid, nil, internal.make("INVALID", value, false)
+end
+
+function events.exit(event) module("events").exit(ending(event)) end
+
+function events.link_down(event) module("events").link_down(ending(event)) end
+
+-- {"cancel_request", reason of process.cancel, PID of who asks or nil}
+function events.cancel_request(event) module("events").cancel(event[2], event[3]) end
+
 -- {"batch", {event, ...}}
 function events.batch(event)
     for _, one in lib.ipairs(event[2]) do events[one[1]](one) end
@@ -162,7 +205,8 @@ end
 function engine.flush()
     local outbox = call.outbox
     call.outbox = {}
-    return { outbox = outbox, result = call.result, error = call.error }
+    local unread = call.messages and call.messages.unread_count() or 0
+    return { outbox = outbox, result = call.result, error = call.error, unread = unread }
 end
 
 return engine

@@ -97,6 +97,9 @@ end
 --- host.context() -> the context values of this run
 function host.context() return run.context end
 
+--- host.reads_events(): from now on a cancel request is an event, nothing else
+function host.reads_events() run.reads_events = true end
+
 host.CONTEXT_HEADER = "lua-fleet-context"
 
 function host.start_call(...) return module("activities").start(...) end

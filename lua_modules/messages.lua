@@ -1,5 +1,5 @@
 -- The mailbox of a process: messages wait in order until someone wants them (workflows.ja.md シグナル, workflows.md 5,
--- lua_api.md 2). In a workflow they come from signals.lua.
+-- lua_api.md 2). In a workflow they come from signals.lua, in a function from engine_function.lua.
 local core, base, host, load = ...
 local lib = core.lib
 local type, error = lib.type, lib.error
@@ -95,6 +95,14 @@ function messages.overview()
     for topic in lib.pairs(listeners) do list[#list + 1] = topic end
     for _, message in lib.ipairs(kept) do waiting[message.topic] = (waiting[message.topic] or 0) + 1 end
     return { topics = list, inbox = inbox ~= nil, waiting = waiting }
+end
+
+--- messages.unread_count() -> how many messages nobody has received yet
+function messages.unread_count()
+    local count = #kept
+    for _, listener in lib.pairs(listeners) do count = count + core.pending(listener.channel) end
+    if inbox then count = count + core.pending(inbox.channel) end
+    return count
 end
 
 -- ---- what scripts call

@@ -2,7 +2,6 @@
 -- (workflows.md 5 and 6, decision 25).
 local core, base, host, load = ...
 local lib = core.lib
-local type, error = lib.type, lib.error
 local _, internal = load("errors")
 local pids, messages, signals = load("pid"), load("messages"), load("signals")
 local printable = load("printable")
@@ -58,29 +57,10 @@ local function unresolved(dest)
         .. " as PID or registered name: the PID of a workflow reads {client@worker|workflow id}")
 end
 
---- process.send(dest, topic, ...) -> true, nil | nil, err
--- dest: a PID. topic: string. Values: what JSON can hold; none are one nil. To another workflow it is a signal, and
--- send returns when the server has taken it; to the own PID it is delivered at once.
--- Errors: INVALID (dest nil, topic, values), NOT_FOUND (no PID, no running workflow), RATE_LIMITED, CANCELED.
-return function(...)
-    local dest, topic = ...
-    local n = lib.select("#", ...)
-    if n < 2 then return nil, refused("INVALID", "send requires at least destination and topic") end
-    if dest == nil then
-        return nil, refused("INVALID",
-            "the destination is nil: a message from a client that is no process has no sender to answer")
-    end
-    if type(dest) ~= "string" or type(topic) ~= "string" then
-        local n, given = 2, topic
-        if type(dest) ~= "string" then n, given = 1, dest end
-        error("bad argument #" .. n .. " to 'send' (string expected, got " .. type(given) .. ")", 2)
-    end
-    local wrong = messages.check_topic(topic, "send")
-    if wrong then return nil, wrong end
+-- A signal is sent when the server has taken it; a message to the own PID is delivered at once.
+return load("sender")(function(dest, topic, encoded)
     local target = pids.parse(dest)
     if not target then return nil, unresolved(dest) end
-    local encoded, err = messages.encode(topic, lib.t_pack(lib.select(3, ...)))
-    if not encoded then return nil, err end
     local info = run.info
     if target.node ~= info.client and not (target.node == "" and target.host == info.worker) then
         return nil, refused("NOT_FOUND", "process " .. printable(dest)
@@ -89,4 +69,4 @@ return function(...)
     end
     if target.id == info.workflow_id then return send_to_self(topic, encoded) end
     return signal(dest, target, topic, encoded)
-end
+end)

@@ -122,6 +122,20 @@ class Functions:
         depth: int = 0,
     ) -> bytes:
         """As ``call``, for a call that is ``depth`` calls below one from outside; ``exchange`` is what it answers."""
+        return await self.run(
+            self.prepare(entry_id, context, activity=activity, exchange=exchange, depth=depth), arguments
+        )
+
+    def prepare(
+        self,
+        entry_id: str,
+        context: bytes | None,
+        *,
+        activity: ActivityContext | None = None,
+        exchange: object = None,
+        depth: int = 0,
+    ) -> Call:
+        """A call that can be told things before it runs; ``run`` it, or its Lua state stays. Raises FunctionFailed."""
         if depth > MAX_DEPTH:
             raise FunctionFailed(
                 LuaError(
@@ -131,10 +145,12 @@ class Functions:
                     False,
                 )
             )
-        state = self._state(entry_id)
+        return Call(self, entry_id, self._state(entry_id), context, activity=activity, exchange=exchange, depth=depth)
+
+    async def run(self, call: Call, arguments: Sequence[bytes]) -> bytes:
+        """Run a prepared call; result and errors are those of ``call``."""
         self.running += 1
         try:
-            call = Call(self, entry_id, state, context, activity=activity, exchange=exchange, depth=depth)
             return await call.run(list(arguments))
         finally:
             self.running -= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fleet import _core
 from fleet._core import LuaError
@@ -27,6 +27,18 @@ SLICE = 0.005
 _LONGEST_SLEEP = 100 * 365 * 86_400.0
 
 
+class Process(Protocol):
+    """What a call is to others while it runs: something with a mailbox (fleet.process)."""
+
+    def stepped(self, unread: int) -> None:
+        """The script ran; this many messages that it was given have not been received by it."""
+        ...
+
+    def ended(self, outcome: bytes | LuaError) -> None:
+        """The call is over, with the payload of its result or an error."""
+        ...
+
+
 class Call:
     """A call from its start to its result; made by ``Functions``, run once.
 
@@ -36,6 +48,7 @@ class Call:
         activity: the activity that it runs for, or None.
         exchange: the HTTP exchange that it answers, or None; calls that it makes do not have it.
         depth: how many calls of functions are above it.
+        process: who is told how it goes on; None while nobody knows it as a process.
     """
 
     __slots__ = (
@@ -44,6 +57,7 @@ class Call:
         "_functions",
         "_gave_up",
         "_kept",
+        "_killed",
         "_last_kept",
         "_pending",
         "_state",
@@ -53,6 +67,7 @@ class Call:
         "depth",
         "entry_id",
         "exchange",
+        "process",
     )
 
     def __init__(
@@ -73,6 +88,7 @@ class Call:
         self._waiter: asyncio.Future[None] | None = None
         self._canceled = False
         self._gave_up = False
+        self._killed: LuaError | None = None
         self._kept: dict[int, tuple[Any, Callable[[], None]]] = {}
         self._last_kept = 0
         self.entry_id = entry_id
@@ -80,6 +96,7 @@ class Call:
         self.activity = activity
         self.exchange = exchange
         self.depth = depth
+        self.process: Process | None = None
         state.host = self._host
         if activity is not None and depth == 0:
             activity.alive = self.is_alive
@@ -143,6 +160,11 @@ class Call:
         self._events.append(event)
         self._wake()
 
+    def kill(self, error: LuaError) -> None:
+        """End the script as soon as it blocks or has used up its slice; the call fails with ``error``."""
+        self._killed = self._killed or error
+        self._wake()
+
     # ---- the driver
 
     async def run(self, payloads: list[bytes]) -> bytes:
@@ -153,11 +175,15 @@ class Call:
         """
         self._events.append(["start", payloads, self.context])
         give_up: asyncio.TimerHandle | None = None
+        outcome: bytes | LuaError = LuaError("operation canceled", "CANCELED", False)
         try:
             while True:
                 out = self._step()
                 if self._state.stopped:
-                    return self._outcome(out)
+                    outcome = self._outcome(out)
+                    return outcome
+                if self.process is not None:
+                    self.process.stepped(out["unread"] + len(self._events))
                 self._begin(out["outbox"])
                 try:
                     await self._pause()
@@ -171,10 +197,17 @@ class Call:
                 if self._gave_up:
                     seconds = self._functions.cleanup_seconds
                     raise asyncio.CancelledError(f"{self.entry_id} had not ended {seconds:g} s after its cancellation")
+                if self._killed is not None:
+                    raise FunctionFailed(self._killed)
+        except FunctionFailed as failed:
+            outcome = failed.error
+            raise
         finally:
             if give_up is not None:
                 give_up.cancel()
             self._close()
+            if self.process is not None:
+                self.process.ended(outcome)
 
     def _step(self) -> Any:
         events, self._events = self._events, []
@@ -189,7 +222,7 @@ class Call:
     async def _pause(self) -> None:
         if self._state.runnable:
             await self._functions.turns.next()
-        elif not self._events and not self._gave_up:
+        elif not self._events and not self._gave_up and self._killed is None:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -217,6 +250,12 @@ class Call:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def discard(self) -> None:
+        """Free a call that will not be run."""
+        self._close()
+        if self.process is not None:
+            self.process.ended(LuaError("operation canceled", "CANCELED", False))
 
     def _close(self) -> None:
         for pending in self._pending.values():

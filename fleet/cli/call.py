@@ -9,6 +9,7 @@ import sys
 from temporalio.api.common.v1 import Payload
 
 from fleet.activity import FunctionFailed, Functions
+from fleet.process import Node
 from fleet.registry import App
 from fleet.worker.run_failure import RunFailure, lua_failure
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _call(app: App, entry: str, texts: list[str], as_json: bool) -> int:
-    async with Functions.open(app) as functions:
+    async with Functions.open(app) as functions, Node(functions):
         try:
             result = await functions.call(entry, [payload_of(text).SerializeToString() for text in texts])
         except FunctionFailed as error:

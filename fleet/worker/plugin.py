@@ -19,6 +19,7 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from fleet.activity import ContextInterceptor, Functions, named_activity_definitions
+from fleet.process import Node
 from fleet.registry import App
 from fleet.workflow import LuaWorkflowRunner, Origin, WorkflowScripts, workflow_class
 
@@ -62,7 +63,7 @@ class LuaPlugin(Plugin):
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """Run the worker, then free what the functions hold and the states that no run took."""
-        async with self._functions:
+        async with self._functions, Node(self._functions):
             try:
                 await next(worker)
             finally:

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
+from fleet.process import Node
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
 
@@ -62,6 +63,7 @@ async def serve(
     entries = [worker for worker in app.workers.values() if client_ids is None or worker.client in client_ids]
     async with AsyncExitStack() as stack:
         functions = await stack.enter_async_context(Functions.open(app))
+        await stack.enter_async_context(Node(functions))
         scripts = WorkflowScripts(app)
         stack.callback(scripts.close)
         scripts.programs.check()

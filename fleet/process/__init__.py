@@ -1,0 +1,11 @@
+"""Processes outside Temporal: what calls of functions and process.lua entries are to each other and to workflows.
+
+A ``Node`` holds those of one operating system process.
+"""
+
+from __future__ import annotations
+
+from .node import Node
+from .spawning import Spawn
+
+__all__ = ["Node", "Spawn"]

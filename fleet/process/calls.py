@@ -1,0 +1,255 @@
+"""What the Lua module ``process`` asks for outside workflows (lua_modules/process_local.lua)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from fleet._core import LuaError
+from fleet.activity.running import Call
+from fleet.modules import RequestFailed
+from fleet.modules.caller import raw, text
+
+from . import pid as pids
+from .mailbox import MailboxClosed, Message
+from .pid import Pid
+from .process import Process
+from .spawning import ProcessGone, Spawn
+
+if TYPE_CHECKING:
+    from .node import Node
+
+TERMINATED = "process terminated"
+
+
+class Calls:
+    """The host functions and requests of a node.
+
+    Attributes:
+        call_host, requests: by name, for ``Functions``.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.call_host: dict[str, Callable[..., Any]] = {
+            "process_pid": self.pid,
+            "process_reads_events": self.reads_events,
+            "process_trap_links": self.trap_links,
+            "process_try_send": self.try_send,
+            "process_register": self.register,
+            "process_lookup": self.lookup,
+            "process_unregister": self.unregister,
+        }
+        self.requests: dict[str, Callable[..., Awaitable[Any]]] = {
+            "process_send": self.send,
+            "process_spawn": self.spawn,
+            "process_exec": self.exec,
+            "process_terminate": self.terminate,
+            "process_cancel": self.cancel,
+            "process_monitor": self.monitor,
+            "process_unmonitor": self.unmonitor,
+            "process_link": self.link,
+            "process_unlink": self.unlink,
+        }
+
+    # ---- itself
+
+    def pid(self, call: Call) -> str:
+        """The PID of the call."""
+        return self._node.process_of(call).pid
+
+    def reads_events(self, call: Call) -> None:
+        """The script asked for its events."""
+        self._node.process_of(call).reads_events = True
+
+    def trap_links(self, call: Call, trap: bool) -> None:
+        """Whether LINK_DOWN is an event for the call, or its end."""
+        self._node.process_of(call).trap_links = trap
+
+    # ---- names
+
+    def register(self, call: Call, name: str | bytes, pid: str | bytes | None) -> bool | LuaError:
+        """Give a process a name; without a PID, the call itself. Names of processes elsewhere end with the call."""
+        own = self._node.process_of(call).pid
+        named = text(pid) if pid is not None else own
+        target = pids.parse(named)
+        owner = own
+        if target is not None and target.node == self._node.id:
+            if self._node.process(named) is None:
+                return ProcessGone(named).error
+            owner = named
+        holder = self._node.names.register(text(name), named, owner)
+        if holder is not None:
+            return LuaError(f"the name {text(name)} belongs to {holder}", "ALREADY_EXISTS", False)
+        return True
+
+    def lookup(self, call: Call, name: str | bytes) -> str | None:
+        """The PID that has the name."""
+        return self._node.names.lookup(text(name))
+
+    def unregister(self, call: Call, name: str | bytes) -> bool:
+        """Take the name away; False when nobody has it."""
+        return self._node.names.unregister(text(name))
+
+    def _resolve(self, destination: str | bytes) -> Pid | Process:
+        """The process of this node, or the PID of something elsewhere, that a PID or name stands for.
+
+        Raises RequestFailed (NOT_FOUND)."""
+        given = text(destination)
+        pid = pids.parse(given)
+        if pid is None:
+            named = self._node.names.lookup(given)
+            pid = pids.parse(named) if named is not None else None
+            if named is None or pid is None:
+                raise RequestFailed("NOT_FOUND", f"could not resolve {given!r} as PID or registered name")
+            given = named
+        if pid.node != self._node.id:
+            return pid
+        process = self._node.process(given)
+        if process is None:
+            raise ProcessGone(given)
+        return process
+
+    # ---- messages
+
+    def try_send(self, call: Call, destination: str | bytes, topic: str | bytes, payloads: Any) -> Any:
+        """Send to a process of this node without waiting: True, an error, or None when ``send`` has to do it."""
+        try:
+            target = self._resolve(destination)
+        except RequestFailed as failed:
+            return failed.error
+        if isinstance(target, Process) and target.mailbox.offer(self._message(call, topic, payloads)):
+            return True
+        return None
+
+    async def send(self, call: Call, destination: str | bytes, topic: str | bytes, payloads: Any) -> bool:
+        """Send, and wait until the message has been taken."""
+        target = self._resolve(destination)
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        try:
+            await target.mailbox.put(self._message(call, topic, payloads))
+        except MailboxClosed:
+            raise ProcessGone(target.pid) from None
+        return True
+
+    def _message(self, call: Call, topic: str | bytes, payloads: Any) -> Message:
+        return Message(text(topic), [raw(payload) for payload in payloads], self._node.process_of(call).pid)
+
+    # ---- starting
+
+    async def spawn(self, call: Call, entry_id: str, host: str, spec: Any, monitor: bool, link: bool) -> str:
+        """Start a process; its PID."""
+        process = self._node.spawn(self._spec(call, entry_id, host, spec))
+        own = self._node.process_of(call)
+        if process is not own:
+            if monitor:
+                own.monitor(process)
+            if link:
+                own.link(process)
+        return process.pid
+
+    async def exec(self, call: Call, entry_id: str, host: str, spec: Any) -> bytes | LuaError:
+        """Start a process and wait for its result. If the wait is cancelled, the process is as well."""
+        start = self._spec(call, entry_id, host, spec)
+        # A name that is taken leads to a process of somebody else.
+        found = bool(start.name) and self._node.names.lookup(start.name) is not None
+        process = _another(self._node.process_of(call), self._node.spawn(start), "wait for")
+        process.awaited = True
+        try:
+            return await asyncio.shield(process.result)
+        except asyncio.CancelledError:
+            if process.task is not None and not found:
+                process.task.cancel()
+            raise
+
+    def _spec(self, call: Call, entry_id: str, host: str, given: Any) -> Spawn:
+        sender = self._node.process_of(call).pid
+        context = given.get("context")
+        return Spawn(
+            text(entry_id),
+            text(host),
+            arguments=[raw(payload) for payload in given["arguments"]],
+            context=call.context if context is None else raw(context),
+            name=text(given.get("name") or ""),
+            messages=[
+                Message(text(message["topic"]), [raw(payload) for payload in message["payloads"]], sender)
+                for message in given.get("messages") or ()
+            ],
+        )
+
+    # ---- ending and watching
+
+    async def terminate(self, call: Call, destination: str | bytes) -> bool:
+        """End a process at once; those who watch it get an error."""
+        target = self._resolve(destination)
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        target.kill(LuaError(TERMINATED, "CANCELED", False))
+        return True
+
+    async def cancel(self, call: Call, destination: str | bytes, reason: str | bytes, deadline: int | None) -> bool:
+        """Ask a process to end; with a deadline (nanoseconds) it is ended when that has passed."""
+        target = self._resolve(destination)
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        target.cancel(text(reason), self._node.process_of(call).pid, deadline / 1e9 if deadline else None)
+        return True
+
+    async def monitor(self, call: Call, destination: str | bytes) -> bool:
+        """EXIT when the process ends. One that has ended or never was has an EXIT at once, with an error, so that it
+        does not matter who is faster."""
+        own = self._node.process_of(call)
+        try:
+            target = self._resolve(destination)
+        except ProcessGone as gone:
+            own.exited(gone.pid, gone.error)
+            return True
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        own.monitor(_another(own, target, "monitor"))
+        return True
+
+    async def unmonitor(self, call: Call, destination: str | bytes) -> bool:
+        """No EXIT any more."""
+        try:
+            target = self._resolve(destination)
+        except ProcessGone:
+            return True
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        self._node.process_of(call).unmonitor(target)
+        return True
+
+    async def link(self, call: Call, destination: str | bytes) -> bool:
+        """Share abnormal ends."""
+        own = self._node.process_of(call)
+        target = self._resolve(destination)
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        own.link(_another(own, target, "link"))
+        return True
+
+    async def unlink(self, call: Call, destination: str | bytes) -> bool:
+        """Share them no more."""
+        try:
+            target = self._resolve(destination)
+        except ProcessGone:
+            return True
+        if isinstance(target, Pid):
+            raise _elsewhere(target)
+        self._node.process_of(call).unlink(target)
+        return True
+
+
+def _another(own: Process, target: Process, verb: str) -> Process:
+    if own is target:
+        raise RequestFailed("INVALID", f"a process cannot {verb} itself")
+    return target
+
+
+def _elsewhere(pid: Pid) -> RequestFailed:
+    return RequestFailed(
+        "NOT_FOUND", f"process not found: {pid} lives in another serving process, or lived in an earlier one"
+    )

@@ -1,0 +1,85 @@
+-- The functions of process in a function or process: real time, processes by PID (lua_api.md 2).
+-- What a PID is the address of is decided in Python, where the processes of the node are.
+local core, base, host, load = ...
+local lib = core.lib
+local type, error = lib.type, lib.error
+local _, internal = load("errors")
+local messages, events = load("messages"), load("events")
+local request = host.request
+
+-- Most messages are taken at once; the others wait for room, or for a server.
+local send = load("sender")(function(dest, topic, encoded)
+    encoded.n = nil
+    local sent = core.host("process_try_send", dest, topic, encoded)
+    if sent == true then return true, nil end
+    if sent then return nil, sent end
+    return request("process_send", dest, topic, encoded)
+end)
+
+local process = {
+    send = send, listen = messages.listen, unlisten = messages.unlisten, inbox = messages.inbox,
+    events = events.channel, event = events.kinds, registry = load("process_names"),
+}
+
+for name, value in lib.pairs(load("spawner")) do process[name] = value end
+
+local function invalid(text) return internal.make("INVALID", text, false) end
+
+--- process.id() -> string: the entry id of what runs
+function process.id() return core.manifest().entry.id end
+
+--- process.pid() -> string: {node@host|number}; the host is a process.host, or the entry of a call
+function process.pid() return core.host("process_pid") end
+
+local function check(name, dest)
+    if dest == nil then return invalid(name .. " requires a destination: a PID or a registered name") end
+    if type(dest) ~= "string" then
+        error("bad argument #1 to '" .. name .. "' (string expected, got " .. type(dest) .. ")", 3)
+    end
+end
+
+-- terminate(dest): ends it at once. monitor(dest): EXIT when it ends, at once with an error if it has. link(dest):
+-- LINK_DOWN when it ends abnormally, and the other way round. Each -> true, nil | nil, err (INVALID, NOT_FOUND).
+for _, name in lib.ipairs({ "terminate", "monitor", "unmonitor", "link", "unlink" }) do
+    process[name] = function(dest)
+        local wrong = check(name, dest)
+        if wrong then return nil, wrong end
+        return request("process_" .. name, dest)
+    end
+end
+
+--- process.cancel(dest[, argument]) -> true, nil | nil, err (INVALID, NOT_FOUND)
+-- A CANCEL event for the process. argument: a duration (milliseconds, "5s") after which it is ended, or a reason.
+function process.cancel(dest, argument)
+    local wrong = check("cancel", dest)
+    if wrong then return nil, wrong end
+    local reason, err = load("cancel_reason").encode(argument)
+    if err then return nil, err end
+    return request("process_cancel", dest, reason, load("cancel_reason").decode(reason).deadline)
+end
+
+local trap_links = false
+
+--- process.set_options{trap_links = boolean} -> true, nil | false, err (INVALID)
+-- trap_links: the end of a linked process is a LINK_DOWN event; without, it is the end of this one.
+function process.set_options(options)
+    if type(options) ~= "table" then return false, invalid("set_options takes a table, got " .. type(options)) end
+    for key, value in lib.pairs(options) do
+        if key ~= "trap_links" then
+            return false, invalid("unknown option " .. lib.tostring(key) .. ": processes have trap_links")
+        end
+        if type(value) ~= "boolean" then
+            return false, invalid("trap_links must be a boolean, got " .. type(value))
+        end
+    end
+    if options.trap_links ~= nil then
+        trap_links = options.trap_links
+        core.host("process_trap_links", trap_links)
+    end
+    return true, nil
+end
+
+--- process.get_options() -> {trap_links = boolean}
+function process.get_options() return { trap_links = trap_links } end
+
+return process
