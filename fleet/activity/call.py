@@ -10,6 +10,7 @@ from fleet import _core
 from fleet._core import LuaError
 from fleet.lua import Programs, ScriptProblem, StatePool
 from fleet.modules import CALL_HOST, HOST, REQUESTS
+from fleet.modules.caller import Exchange
 from fleet.registry import App
 
 from . import local_calls, payloads
@@ -118,7 +119,7 @@ class Functions:
         context: bytes | None,
         *,
         activity: ActivityContext | None = None,
-        exchange: object = None,
+        exchange: Exchange | None = None,
         depth: int = 0,
     ) -> bytes:
         """As ``call``, for a call that is ``depth`` calls below one from outside; ``exchange`` is what it answers."""
@@ -132,7 +133,7 @@ class Functions:
         context: bytes | None,
         *,
         activity: ActivityContext | None = None,
-        exchange: object = None,
+        exchange: Exchange | None = None,
         depth: int = 0,
     ) -> Call:
         """A call that can be told things before it runs; ``run`` it, or its Lua state stays. Raises FunctionFailed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fleet import _core
 from fleet._core import LuaError
 from fleet.modules import RequestFailed
-from fleet.modules.caller import raw, text
+from fleet.modules.caller import Exchange, raw, text
 from fleet.registry import EnvRegistry
 
 from .context import ActivityContext
@@ -78,7 +78,7 @@ class Call:
         context: bytes | None,
         *,
         activity: ActivityContext | None,
-        exchange: object,
+        exchange: Exchange | None,
         depth: int,
     ) -> None:
         self._functions = functions

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from . import basics, crypto, digests, environment, http_client, json_schema, logger, tokens, zones
+from . import basics, crypto, digests, environment, http_client, http_exchange, json_schema, logger, tokens, zones
 from .caller import Caller, RequestFailed
 
 HostFunction = Callable[..., Any]
@@ -33,6 +33,7 @@ _MODULES: tuple[Any, ...] = (
     digests,
     environment,
     http_client,
+    http_exchange,
     json_schema,
     logger,
     tokens,

@@ -19,6 +19,21 @@ class Shared(Protocol):
         ...
 
 
+class Exchange(Protocol):
+    """An HTTP exchange, by the operations that the Lua module ``http`` may ask for; each gets the call first.
+
+    Attributes:
+        operations: those that need no waiting, by name.
+        requests: those that wait for the client.
+    """
+
+    @property
+    def operations(self) -> Mapping[str, Callable[..., Any]]: ...
+
+    @property
+    def requests(self) -> Mapping[str, Callable[..., Awaitable[Any]]]: ...
+
+
 class Caller(Protocol):
     """The running call.
 
@@ -26,6 +41,7 @@ class Caller(Protocol):
         entry_id: id of the entry that runs.
         env: variables of the application.
         shared: resources of the process.
+        exchange: the HTTP exchange that the call answers, None if it answers none.
         room: how many bytes a value for the script may have.
         log_fields: what identifies the call in a log line.
     """
@@ -38,6 +54,9 @@ class Caller(Protocol):
 
     @property
     def shared(self) -> Shared: ...
+
+    @property
+    def exchange(self) -> Exchange | None: ...
 
     @property
     def room(self) -> int: ...

@@ -14,6 +14,7 @@ from .documents import Draft
 from .env import EnvRegistry
 from .kinds.entry import Entry
 from .kinds.env import VariableEntry
+from .kinds.http import HttpEndpointEntry, HttpRouterEntry, HttpServiceEntry
 from .kinds.lua import CallableEntry, FunctionEntry, LibraryEntry, ProcessEntry, WorkflowEntry
 from .kinds.temporal import ClientEntry, WorkerEntry
 from .nodes import Node
@@ -76,6 +77,21 @@ class App:
     def variables(self) -> dict[str, VariableEntry]:
         """The env.variable entries by id."""
         return self._of(VariableEntry)
+
+    @cached_property
+    def http_services(self) -> dict[str, HttpServiceEntry]:
+        """The http.service entries by id."""
+        return self._of(HttpServiceEntry)
+
+    @cached_property
+    def http_routers(self) -> dict[str, HttpRouterEntry]:
+        """The http.router entries by id."""
+        return self._of(HttpRouterEntry)
+
+    @cached_property
+    def http_endpoints(self) -> dict[str, HttpEndpointEntry]:
+        """The http.endpoint entries by id."""
+        return self._of(HttpEndpointEntry)
 
     def entries_of(self, kind: str) -> list[Entry]:
         """The entries of a kind such as ``http.service``, in order."""
