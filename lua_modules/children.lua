@@ -12,7 +12,8 @@ local children = {}
 
 local function invalid(text) return internal.make("INVALID", text, false) end
 
-local function encode(id, values)
+--- children.encode(id, values) -> list of encoded payloads with n | nil, err (INVALID): the arguments of a start
+function children.encode(id, values)
     local encoded = { n = values.n }
     for i = 1, values.n do
         local bytes, wrong = core.payload(values[i])
@@ -22,8 +23,9 @@ local function encode(id, values)
     return encoded
 end
 
--- Where the child runs and what its type is called. With a raw task queue the id is a type name of any language.
-local function destination(id, worker)
+--- children.destination(id, worker) -> entry {type=, options=}, task queue, host part of its PID | nil, err (INVALID)
+-- worker: as in start. With a raw task queue the id is a type name of any language.
+function children.destination(id, worker)
     if worker == nil then
         local entry = core.host("workflow", id)
         if entry then return entry, entry.task_queue or run.info.task_queue, entry.worker or run.info.worker end
@@ -59,12 +61,12 @@ end
 -- worker: id of a temporal.worker or a raw task queue; nil for the worker that the entry names. values: list with n.
 -- spec: {options=, context=, name=, messages=}. started(err): the server has it, or not. ended(value, err): only after a start.
 function children.start(id, worker, values, spec, started, ended)
-    local entry, queue, host_part = destination(id, worker)
+    local entry, queue, host_part = children.destination(id, worker)
     if not entry then return nil, queue end
     local o, err = load("workflow_options").resolve(id, entry.options, spec.options)
     if not o then return nil, err end
     local encoded
-    encoded, err = encode(id, values)
+    encoded, err = children.encode(id, values)
     if not encoded then return nil, err end
     local sent
     sent, err = headers(spec)

@@ -186,7 +186,11 @@ function events.exit(event) module("events").exit(ending(event)) end
 function events.link_down(event) module("events").link_down(ending(event)) end
 
 -- {"cancel_request", reason of process.cancel, PID of who asks or nil}
-function events.cancel_request(event) module("events").cancel(event[2], event[3]) end
+function events.cancel_request(event)
+    local asked = module("cancel_reason").decode(event[2])
+    asked.at, asked.from = host.now(), event[3]
+    module("events").cancel(asked)
+end
 
 -- {"batch", {event, ...}}
 function events.batch(event)

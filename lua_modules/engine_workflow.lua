@@ -139,6 +139,20 @@ end
 
 local jobs = {}
 
+local BY_THE_RUN_BEFORE = 1     -- continued_initiator: the code did it, not a retry or a cron schedule
+
+-- Messages and a cancel come with a start once: retries and cron runs have the same headers, and were not meant.
+local function take_headers(job)
+    if (job.attempt or 1) > 1 then return end
+    if (job.continued_from_execution_run_id or "") == "" then
+        if job.headers["lua-fleet-messages"] ~= nil then
+            module("signals").receive_headers("lua-fleet-messages", job.headers)
+        end
+    elseif job.continued_initiator == BY_THE_RUN_BEFORE then
+        module("continue_as_new").resume(job.headers)
+    end
+end
+
 function jobs.initialize_workflow(job)
     core.seed(job.randomness_seed or 0)
     local manifest_info = core.host("run_info")
@@ -165,11 +179,7 @@ function jobs.initialize_workflow(job)
             return core.stop()
         end
     end
-    -- A retry, a cron run and a continued run have the same headers: their messages were delivered before.
-    local first = (job.attempt or 1) == 1 and (job.continued_from_execution_run_id or "") == ""
-    if first and job.headers and job.headers["lua-fleet-messages"] ~= nil then
-        module("signals").receive_startup(job.headers)
-    end
+    if job.headers then take_headers(job) end
     local main = load_module.entry()
     run.main = core.start(function() complete_run(main(lib.t_unpack(arguments, 1, arguments.n))) end)
 end
@@ -202,14 +212,7 @@ function jobs.resolve_child_workflow_execution(job) module("children").resolve(j
 function jobs.signal_workflow(job) module("signals").receive(job) end
 
 function jobs.cancel_workflow(job)
-    if run.cancel_requested then return end
-    run.cancel_requested = true
-    -- Takes effect once everything that this activation woke has run (decision 17).
-    core.start(function()
-        while core.others_ready() do base.coroutine.yield() end
-        if run.reads_events then return module("events").cancel(job.reason) end
-        core.interrupt(internal.canceled("operation canceled"))
-    end)
+    module("cancellation").request(module("cancel_reason").decode(job.reason))
 end
 
 function jobs.query_workflow(job) module("queries").answer(job) end

@@ -60,11 +60,24 @@ end
 -- ---- routing: a listener of the topic, else the inbox, else kept
 
 local kept = {}
-local listeners, topics = {}, {}    -- topic -> {channel=, message=}; channel -> topic
+local listeners, topics = {}, {}    -- topic -> listener; channel -> topic
+local left = {}                     -- listeners that were given up with messages in their channels
 local inbox
+local arrived = 0
 
+local function new_listener(capacity, as_message)
+    return { channel = core.new_channel(capacity), message = as_message, first = 1, last = 0 }
+end
+
+-- The channel holds values; the messages that they were made of are remembered while they wait in it.
 local function hand_over(listener, message)
     core.offer(listener.channel, listener.message and new(message) or raw(message))
+    listener.last = listener.last + 1
+    listener[listener.last] = message
+    for i = listener.first, listener.last - core.pending(listener.channel) do
+        listener[i] = nil
+        listener.first = i + 1
+    end
 end
 
 local function route(message)
@@ -85,7 +98,8 @@ end
 
 --- messages.deliver(topic, from, values): a message for this process. from: PID or nil. values: list with n.
 function messages.deliver(topic, from, values)
-    local message = { topic = topic, from = from, values = values }
+    arrived = arrived + 1
+    local message = { topic = topic, from = from, values = values, number = arrived }
     if not route(message) then kept[#kept + 1] = message end
 end
 
@@ -103,6 +117,32 @@ function messages.unread_count()
     for _, listener in lib.pairs(listeners) do count = count + core.pending(listener.channel) end
     if inbox then count = count + core.pending(inbox.channel) end
     return count
+end
+
+-- An update is answered by the run that took it: its caller is told that this one has ended.
+local function is_update(message) return message.from and lib.s_sub(message.from, 1, 8) == "{update|" end
+
+--- messages.unread() -> list of {topic=, from=, payloads= list of encoded payloads with n}, in order of arrival
+-- What no script has received: it was kept, or waits in a channel of listen or inbox.
+function messages.unread()
+    local waiting = {}
+    local function add(message)
+        if not is_update(message) then waiting[#waiting + 1] = message end
+    end
+    for _, message in lib.ipairs(kept) do add(message) end
+    local function add_all(listener)
+        for i = listener.last - core.pending(listener.channel) + 1, listener.last do add(listener[i]) end
+    end
+    if inbox then add_all(inbox) end
+    for _, listener in lib.pairs(listeners) do add_all(listener) end
+    for _, listener in lib.ipairs(left) do add_all(listener) end
+    lib.t_sort(waiting, function(a, b) return a.number < b.number end)
+    for i, message in lib.ipairs(waiting) do
+        local payloads = { n = message.values.n }
+        for j = 1, payloads.n do payloads[j] = core.payload(message.values[j]) end
+        waiting[i] = { topic = message.topic, from = message.from, payloads = payloads }
+    end
+    return waiting
 end
 
 -- ---- what scripts call
@@ -167,7 +207,7 @@ function messages.listen(topic, options)
         end
         return listener.channel
     end
-    listener = { channel = core.new_channel(1), message = as_message }
+    listener = new_listener(1, as_message)
     listeners[topic], topics[listener.channel] = listener, topic
     deliver_kept()
     return listener.channel
@@ -178,6 +218,7 @@ end
 function messages.unlisten(channel)
     local topic = channel ~= nil and topics[channel]
     if not topic then return false, invalid("not a channel of process.listen, or not listening any more") end
+    if core.pending(channel) > 0 then left[#left + 1] = listeners[topic] end
     listeners[topic], topics[channel] = nil, nil
     core.close_channel(channel)
     return true
@@ -186,7 +227,7 @@ end
 --- process.inbox() -> channel of Message objects: those whose topic nobody listens to. The same channel each time.
 function messages.inbox()
     if not inbox then
-        inbox = { channel = core.new_channel(0), message = true }
+        inbox = new_listener(0, true)
         deliver_kept()
     end
     return inbox.channel

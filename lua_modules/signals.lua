@@ -40,9 +40,9 @@ function signals.receive(job)
     accept(topic, lib.type(from) == "string" and from or nil, values)
 end
 
---- signals.receive_startup(headers): the messages that came with the start of this workflow (decision 22)
-function signals.receive_startup(headers)
-    accept_all(batch.STARTUP, batch.from_headers(batch.STARTUP, headers))
+--- signals.receive_headers(name, headers): the batch, if any, that came with the start of this run. name: as batch.STARTUP
+function signals.receive_headers(name, headers)
+    accept_all(name, batch.from_headers(name, headers))
 end
 
 --- signals.address() -> string: the PID of this run, under which its mailbox is reached

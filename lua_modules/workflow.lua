@@ -45,6 +45,16 @@ end
 --- workflow.set_query(name, value) -> true, nil | nil, err (INVALID): the answer to this query from now on
 workflow.set_query = load("queries").set
 
+--- workflow.continue_as_new(...): ends this run and starts the workflow anew with these arguments; never returns
+-- Unread messages, the context and a pending cancel go on to the new run. Raises INVALID outside a workflow and when
+-- an argument cannot be sent.
+function workflow.continue_as_new(...)
+    if not run then
+        error(internal.make("INVALID", "workflow.continue_as_new works inside workflows only", false), 0)
+    end
+    load("continue_as_new").start(nil, lib.t_pack(...))
+end
+
 local function check_integer(value, position)
     if lib.m_type(value) ~= "integer" then
         error("bad argument #" .. position .. " to 'version' (integer expected, got " .. type(value) .. ")", 3)

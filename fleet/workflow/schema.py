@@ -49,6 +49,7 @@ _READ: dict[str, set[str]] = {
         "headers",
         "parent_workflow_info",
         "continued_from_execution_run_id",
+        "continued_initiator",
         "first_execution_run_id",
         "attempt",
         "original_execution_run_id",

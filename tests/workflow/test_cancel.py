@@ -9,10 +9,10 @@ from bare_run import BareRun, resolution, result, variants
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 
 
-def cancel() -> WorkflowActivationJob:
+def cancel(reason: str = "enough") -> WorkflowActivationJob:
     """A client's request."""
     job = WorkflowActivationJob()
-    job.cancel_workflow.reason = "enough"
+    job.cancel_workflow.reason = reason
     return job
 
 
@@ -261,3 +261,65 @@ async def test_client_cancels_a_run_that_waits_for_an_activity(bench: Any) -> No
     )
     outcome = await canceled(bench, "activity_task_scheduled")
     assert outcome.canceled and len(outcome.attributes("activity_task_cancel_requested")) == 1
+
+
+# ---- the deadline (decision 16)
+
+FROM_WORKFLOW = "Cancel requested by workflow with run id 0196a3f2-0000-7000-8000-00000000abcd with reason: "
+EVENT = """
+local event = process.events():receive()
+return {event.kind, event.at, event.reason or "none", event.deadline}
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"),
+    [
+        ("enough", ["enough"]),
+        ("", ["none"]),
+        ("5s", ["5s"]),
+        ("lua-fleet-deadline=5000ms", ["none", 5_000_000_000]),
+        ("lua-fleet-deadline=5000ms or so", ["lua-fleet-deadline=5000ms or so"]),
+        ("lua-fleet-deadline=9999999999999ms", ["lua-fleet-deadline=9999999999999ms"]),
+        (FROM_WORKFLOW, ["none"]),
+        (FROM_WORKFLOW + "out of stock", ["out of stock"]),
+        (FROM_WORKFLOW + "lua-fleet-deadline=1ms", ["none", 1_000_000]),
+    ],
+)
+def test_the_event_tells_reason_and_deadline(bench: Any, reason: str, event: list[Any]) -> None:
+    run = bare(bench, EVENT)
+    run.start()
+    commands = run.activate(cancel(reason))
+    assert result(commands) == ["pid.cancel", 1_700_000_001, *event]
+    assert ("start_timer" in variants(commands)) == (len(event) == 2)
+
+
+@pytest.mark.parametrize(
+    "body", ["process.events() channel.new():receive()", "while true do pcall(time.sleep, '1h') end"]
+)
+def test_the_deadline_closes_a_run_that_ignores_it(bench: Any, body: str) -> None:
+    run = bare(bench, body)
+    run.start()
+    (timer,) = [c for c in run.activate(cancel("lua-fleet-deadline=5000ms")) if c.HasField("start_timer")][:1]
+    assert timer.start_timer.start_to_fire_timeout.seconds == 5
+    assert variants(run.fire(timer.start_timer.seq)) == ["cancel_workflow_execution"]
+
+
+def test_a_run_that_ends_in_time_needs_no_deadline(bench: Any) -> None:
+    run = bare(bench, "pcall(time.sleep, '1h') funcs.call('app:refund') return 'compensated'")
+    run.start()
+    commands = run.activate(cancel("lua-fleet-deadline=5000ms"))
+    assert variants(commands) == ["start_timer", "cancel_timer", "schedule_activity"]
+    assert result(run.resolve(3, "done")) == "compensated"
+
+
+async def test_the_deadline_passes_on_a_server(bench: Any) -> None:
+    bench.workflow("while true do pcall(time.sleep, '1h') end", modules="time")
+    app = bench.load()
+    async with bench.serving(app) as serving:
+        handle = await bench.start(serving)
+        await bench.event(handle, "timer_started")
+        await handle.cancel(reason="lua-fleet-deadline=300ms")
+        outcome = await bench.outcome(handle)
+    await bench.replay(app, outcome)
+    assert outcome.canceled
