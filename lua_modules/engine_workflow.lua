@@ -217,12 +217,7 @@ end
 
 function jobs.query_workflow(job) module("queries").answer(job) end
 
-function jobs.do_update(job)
-    emit("update_response", {
-        protocol_instance_id = job.protocol_instance_id,
-        rejected = { message = "the workflow takes no updates", source = "lua-fleet" },
-    })
-end
+function jobs.do_update(job) module("updates").receive(job) end
 
 -- ---- the engine's entry points
 

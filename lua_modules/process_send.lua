@@ -1,5 +1,5 @@
--- process.send inside a workflow: a signal to another workflow, a message in memory to itself
--- (workflows.md 5 and 6, decision 25).
+-- process.send inside a workflow: a signal to another workflow, a message in memory to itself, the answer to an update
+-- (workflows.md 5 and 6, decisions 25 and 30).
 local core, base, host, load = ...
 local lib = core.lib
 local _, internal = load("errors")
@@ -58,9 +58,12 @@ local function unresolved(dest)
 end
 
 -- A signal is sent when the server has taken it; a message to the own PID is delivered at once.
-return load("sender")(function(dest, topic, encoded)
+return load("sender")(function(dest, topic, encoded, values)
     local target = pids.parse(dest)
     if not target then return nil, unresolved(dest) end
+    if target.node == "" and target.host == "update" then
+        return load("updates").answer(target.id, topic, encoded, values)
+    end
     local info = run.info
     if target.node ~= info.client and not (target.node == "" and target.host == info.worker) then
         return nil, refused("NOT_FOUND", "process " .. printable(dest)

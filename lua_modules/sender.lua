@@ -7,7 +7,8 @@ local messages = load("messages")
 
 local function invalid(text) return internal.make("INVALID", text, false) end
 
---- sender(deliver) -> process.send; deliver(dest, topic, list of encoded payloads with n) -> true, nil | nil, err
+--- sender(deliver) -> process.send; deliver(dest, topic, encoded, values) -> true, nil | nil, err
+-- encoded: list of payloads with n; values: what they were made of, with n.
 return function(deliver)
     --- process.send(dest, topic, ...) -> true, nil | nil, err
     -- dest: a PID. topic: string. Values: what JSON can hold, encoded at the call; none are one nil. Returns when the
@@ -26,8 +27,9 @@ return function(deliver)
         end
         local wrong = messages.check_topic(topic, "send")
         if wrong then return nil, wrong end
-        local encoded, err = messages.encode(topic, lib.t_pack(lib.select(3, ...)))
+        local values = lib.t_pack(lib.select(3, ...))
+        local encoded, err = messages.encode(topic, values)
         if not encoded then return nil, err end
-        return deliver(dest, topic, encoded)
+        return deliver(dest, topic, encoded, values)
     end
 end

@@ -181,7 +181,7 @@ def test_too_many_signals(bench: Any) -> None:
         (f"'{TARGET}', 't', 1, {{ f = print }}", "INVALID", 'value 2 of message "t" cannot be sent'),
         ("'{app:temporal@app:worker|100%}', 't'", "NOT_FOUND", "could not resolve"),
         ("'{app:temporal@app:worker|}', 't'", "NOT_FOUND", "could not resolve"),
-        ("'{update|u1}', 't'", "NOT_FOUND", "cannot be reached from this workflow"),
+        ("'{update|u1}', 'ok'", "NOT_FOUND", 'this run has had no update "u1"'),
     ],
 )
 def test_wrong_values(bench: Any, arguments: str, kind: str, message: str) -> None:
