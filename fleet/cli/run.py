@@ -14,16 +14,17 @@ from typing import NamedTuple
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
 
+from fleet.modules import RequestFailed
 from fleet.registry import App, ClientEntry, WorkflowEntry, parse_duration
 from fleet.server import workflow_url
 from fleet.worker.dev import embedded_server, first, serve_embedded
 from fleet.worker.follow import Ended, Follower
 from fleet.worker.reach import find_server
-from fleet.worker.start import AlreadyRunning, start_run
+from fleet.worker.start import start_run
 
 from .apps import add_app_option, open_app, workflow_entry
 from .arguments import add_json_arguments, json_texts
-from .exit import CONFIGURATION, FAILED, OK, CommandError, UsageError
+from .exit import CONFIGURATION, FAILED, OK, SERVER, CommandError, UsageError
 from .logs import show_logs
 from .loop import run_async
 from .output import say, say_error, say_warning
@@ -86,8 +87,9 @@ async def _run(
     async with _server(args, app, client_entry) as (client, ui_url, trouble):
         try:
             handle = await start_run(client, app, entry, [payload_of(text) for text in texts], workflow_id=args.id)
-        except AlreadyRunning as error:
-            raise CommandError(str(error), FAILED) from None
+        except RequestFailed as error:
+            unreached = error.error.kind in ("UNAVAILABLE", "TIMEOUT", "PERMISSION_DENIED", "RATE_LIMITED")
+            raise CommandError(str(error), SERVER if unreached else FAILED) from None
         link = workflow_url(ui_url, client.namespace, handle.id, handle.result_run_id or "") if ui_url else ""
         if args.detach:
             sys.stdout.write((json.dumps(_ids(handle)) if args.json else handle.id) + "\n")

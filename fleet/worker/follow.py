@@ -15,10 +15,12 @@ from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     GetWorkflowExecutionHistoryReverseRequest,
 )
-from temporalio.client import WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowExecutionDescription, WorkflowHandle
 from temporalio.service import RPCError
 
-from .run_failure import RunFailure, indented, run_failure
+from fleet.process.workflow_follow import follow
+
+from .run_failure import RunFailure, indented, lua_failure
 
 INTERVAL = 0.5
 """Seconds between two looks at a run."""
@@ -85,7 +87,7 @@ class Follower:
     """Follows one run.
 
     Attributes:
-        handle: the run; its result type is RawValue.
+        handle: the run.
         on_progress: called after each look.
         give_up_after: attempts of a failing workflow task after which `ended` gives up; None waits for ever.
     """
@@ -97,7 +99,7 @@ class Follower:
     _seen: tuple[str, int, int] = field(default=("", 0, 0), init=False)
 
     async def ended(self) -> Ended:
-        """Wait for the end. Raises RPCError."""
+        """Wait for the end, also while the server is away."""
         began = time.monotonic()
         result = asyncio.ensure_future(self._result())
         try:
@@ -115,11 +117,10 @@ class Follower:
             result.cancel()
 
     async def _result(self) -> Ended:
-        try:
-            value = await self.handle.result()
-        except WorkflowFailureError as error:
-            return Ended(failure=run_failure(error))
-        return Ended(result=value.payload)
+        ending = await follow(self.handle._client, self.handle.id, self.handle.result_run_id or "")
+        if ending.error is not None:
+            return Ended(failure=lua_failure(ending.error))
+        return Ended(result=Payload.FromString(ending.value or b""))
 
     async def _look(self, seconds: float) -> Progress | None:
         try:
@@ -130,7 +131,7 @@ class Follower:
                 unpolled = await self._unpolled(described)
             failing = await self._task_failure(described)
         except RPCError:
-            # The wait for the result goes through the same connection, and says so when it does not come back.
+            # The wait for the result goes through the same connection, and logs that it has no answer.
             return None
         return Progress(
             status=described.status.name if described.status else "UNKNOWN",
