@@ -108,11 +108,15 @@ class Workflows:
 
     async def cancel(self, node: str, workflow_id: str, reason: str) -> None:
         """Ask a workflow to end. reason: what lua_modules/cancel_reason.lua made of the argument of process.cancel."""
-        client = await self._client(node)
+        handle = (await self._client(node)).get_workflow_handle(workflow_id)
+        what = f"cannot cancel workflow {workflow_id}"
         try:
-            await client.get_workflow_handle(workflow_id).cancel(reason=reason, rpc_timeout=RPC_TIMEOUT)
+            # The server takes the cancel of an ended workflow for a success.
+            if (await handle.describe(rpc_timeout=RPC_TIMEOUT)).close_time is not None:
+                raise RequestFailed("NOT_FOUND", f"{what}: it has ended")
+            await handle.cancel(reason=reason, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            raise refused(error, f"cannot cancel workflow {workflow_id}") from None
+            raise refused(error, what) from None
 
     async def terminate(self, node: str, workflow_id: str) -> None:
         """End a workflow at once."""

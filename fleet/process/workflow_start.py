@@ -110,7 +110,7 @@ async def start_workflow(
                 **arguments,
             )
     except WorkflowAlreadyStartedError as error:
-        text = f"{what}: a workflow with this id exists already (run {error.run_id})"
+        text = f"cannot start {start.type}: a workflow with the id {id} already exists (run {error.run_id})"
         raise RequestFailed("ALREADY_EXISTS", text, details={"run_id": error.run_id or ""}) from None
     except RPCError as error:
         raise refused(error, what) from None

@@ -1,71 +1,17 @@
-"""Options of entries as the arguments of a start: every one that the SDK has, in both spellings."""
+"""`fleet run` starts with the options of the entry."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from fleet_command import CHARGE, INDEX
-from temporalio.common import (
-    Priority,
-    RetryPolicy,
-    SearchAttributeKey,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
 
 import fleet
 from fleet.worker.dev import embedded_server, serve_embedded
 from fleet.worker.follow import Follower, Progress
-from fleet.worker.start import start_options, start_run
-
-
-def test_options_become_arguments() -> None:
-    kwargs = start_options(
-        {
-            "execution_timeout": "1h",
-            "run_timeout": 90000,
-            "task_timeout": "5s",
-            "start_delay": "10ms",
-            "cron_schedule": "@daily",
-            "memo": {"a": 1},
-            "summary": "short",
-            "details": "long",
-            "enable_eager_start": True,
-            "retry_policy": {"maximum_attempts": 3, "non_retryable_error_types": "INVALID"},
-            "priority": {"priority_key": 2},
-            "id_conflict_policy": "Use-Existing",
-            "id_reuse_policy": "RejectDuplicate",
-            "search_attributes": {"Customer": "c-1", "Total": 5, "Paid": True, "At": "2026-01-02T03:04:05+00:00"},
-        },
-        {"Customer": "Text", "At": "Datetime"},
-    )
-    attributes = kwargs.pop("search_attributes")
-    assert attributes[SearchAttributeKey.for_text("Customer")] == "c-1"
-    assert attributes[SearchAttributeKey.for_int("Total")] == 5
-    assert attributes[SearchAttributeKey.for_bool("Paid")] is True
-    assert attributes[SearchAttributeKey.for_datetime("At")] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert kwargs == {
-        "execution_timeout": timedelta(hours=1),
-        "run_timeout": timedelta(seconds=90),
-        "task_timeout": timedelta(seconds=5),
-        "start_delay": timedelta(milliseconds=10),
-        "cron_schedule": "@daily",
-        "memo": {"a": 1},
-        "static_summary": "short",
-        "static_details": "long",
-        "request_eager_start": True,
-        "retry_policy": RetryPolicy(
-            initial_interval=timedelta(seconds=1),
-            backoff_coefficient=2.0,
-            maximum_attempts=3,
-            non_retryable_error_types=["INVALID"],
-        ),
-        "priority": Priority(priority_key=2),
-        "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
-        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
-    }
+from fleet.worker.start import start_run
 
 
 async def test_a_run_has_the_options_of_its_entry(tmp_path: Path) -> None:
