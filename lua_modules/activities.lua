@@ -84,6 +84,18 @@ function activities.record(type, arguments, done)
     return op
 end
 
+--- activities.post(type, task_queue, arguments, options, done) -> op: an activity of the runtime, run elsewhere
+-- arguments: list of encoded payloads with n; options: as call_options.lua resolves them; done(value, err) as in start.
+function activities.post(type, task_queue, arguments, options, done)
+    local o = { task_queue = task_queue }
+    for name, value in lib.pairs(options) do o[name] = value end
+    local seq = host.next_sequence()
+    local op = { id = type, arguments = arguments, options = o, done = done, seq = seq, activity_id = tostring(seq) }
+    activity_command(op)
+    run.activities[seq] = op
+    return op
+end
+
 --- activities.cancel(op): ask for the cancellation of an activity that nobody waits for any more
 function activities.cancel(op)
     if run.activities[op.seq] ~= op then return end

@@ -1,10 +1,10 @@
--- process.send inside a workflow: a signal to another workflow, a message in memory to itself, the answer to an update
--- (workflows.md 5 and 6, decisions 25 and 30).
+-- process.send inside a workflow: a signal to another workflow, a message in memory to itself, an activity to a process
+-- outside Temporal, the answer to an update (workflows.md 5 and 6, decisions 25, 26 and 30).
 local core, base, host, load = ...
 local lib = core.lib
 local _, internal = load("errors")
 local pids, messages, signals = load("pid"), load("messages"), load("signals")
-local printable = load("printable")
+local printable, nodes = load("printable"), load("node_send")
 local run = host.run
 
 local FAILED = { not_found = 1, namespace_not_found = 2, too_many = 3 }     -- Temporal's causes
@@ -65,6 +65,7 @@ return load("sender")(function(dest, topic, encoded, values)
         return load("updates").answer(target.id, topic, encoded, values)
     end
     local info = run.info
+    if nodes.is_process(target) then return nodes.send(dest, target, topic, encoded, signals.address()) end
     if target.node ~= info.client and not (target.node == "" and target.host == info.worker) then
         return nil, refused("NOT_FOUND", "process " .. printable(dest)
             .. " cannot be reached from this workflow: it reaches the workflows of " .. info.client

@@ -5,7 +5,8 @@ A ``Node`` holds those of one operating system process.
 
 from __future__ import annotations
 
+from .delivery import Deliveries
 from .node import Node
 from .spawning import Spawn
 
-__all__ = ["Node", "Spawn"]
+__all__ = ["Deliveries", "Node", "Spawn"]

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
-from fleet.process import Node
+from fleet.process import Deliveries, Node
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
 
@@ -32,6 +32,7 @@ class Serving:
     Attributes:
         app: the application.
         functions: its functions, for calls without Temporal.
+        node: its processes.
         clients: a connected client for each temporal.client entry, by id.
         workers: the running workers, by id of their entry.
         warnings: options that have no effect, one text each.
@@ -39,6 +40,7 @@ class Serving:
 
     app: App
     functions: Functions
+    node: Node
     clients: Mapping[str, Client]
     workers: dict[str, Worker] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -63,19 +65,24 @@ async def serve(
     entries = [worker for worker in app.workers.values() if client_ids is None or worker.client in client_ids]
     async with AsyncExitStack() as stack:
         functions = await stack.enter_async_context(Functions.open(app))
-        await stack.enter_async_context(Node(functions))
+        node = Node(functions)
         scripts = WorkflowScripts(app)
         stack.callback(scripts.close)
         scripts.programs.check()
         needed = sorted({entry.client for entry in entries})
         clients = dict(zip(needed, await asyncio.gather(*(connect(app.clients[id]) for id in needed)), strict=True))
-        serving = Serving(app, functions, clients)
+        serving = Serving(app, functions, node, clients)
         for id in needed:
             serving.warnings.extend(client_warnings(app.clients[id]))
+        deliveries = Deliveries(node)
+        for id in needed:
+            await stack.enter_async_context(_running(deliveries.worker(clients[id]), f"of processes at {id}", serving))
+        # Between the two: what drains may need processes, and they the answers of workflows.
+        await stack.enter_async_context(node)
         for entry in entries:
             worker = _worker(entry, serving, scripts, overrides or {})
             if worker is not None:
-                serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry, serving))
+                serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry.id, serving))
         yield serving
 
 
@@ -102,13 +109,13 @@ def _worker(
 
 
 @asynccontextmanager
-async def _running(worker: Worker, entry: WorkerEntry, serving: Serving) -> AsyncIterator[Worker]:
+async def _running(worker: Worker, name: str, serving: Serving) -> AsyncIterator[Worker]:
     """Run the worker; its own end is an error that `Serving.failed` raises."""
-    task = asyncio.create_task(worker.run(), name=f"worker {entry.id}")
+    task = asyncio.create_task(worker.run(), name=f"worker {name}")
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None and not serving._failed.done():
-            serving._failed.set_exception(task.exception() or RuntimeError(f"worker {entry.id} ended"))
+            serving._failed.set_exception(task.exception() or RuntimeError(f"worker {name} ended"))
 
     task.add_done_callback(ended)
     try:

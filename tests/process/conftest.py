@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from process_apps import Bench
+from process_apps import LocalBench
 
 
 @pytest_asyncio.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def local(tmp_path: Path) -> AsyncIterator[LocalBench]:
     """An empty application; closed at the end of the test."""
-    bench = Bench(tmp_path)
-    yield bench
-    await bench.close()
+    local = LocalBench(tmp_path)
+    yield local
+    await local.close()

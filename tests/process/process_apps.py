@@ -41,7 +41,7 @@ class Apps:
         return load_app(self.root)
 
 
-class Bench:
+class LocalBench:
     """A node with functions and processes; ``functions`` and ``processes`` are bodies by name."""
 
     def __init__(self, root: Path) -> None:

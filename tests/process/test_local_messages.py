@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from process_apps import Bench
+from process_apps import LocalBench
 
 PID = re.compile(r"\{(n-[0-9a-f]{12})@app:main\|0x00001\}")
 
 
-async def test_a_function_call_has_a_pid_and_an_inbox(bench: Bench) -> None:
-    pid, id, topic, sender, value, again = await bench.call(
+async def test_a_function_call_has_a_pid_and_an_inbox(local: LocalBench) -> None:
+    pid, id, topic, sender, value, again = await local.call(
         """
         local pid = process.pid()
         process.send(pid, 'hello', {n = 1})
@@ -19,12 +19,12 @@ async def test_a_function_call_has_a_pid_and_an_inbox(bench: Bench) -> None:
         """
     )
     found = PID.fullmatch(pid)
-    assert found and found[1] == bench.node.id
+    assert found and found[1] == local.node.id
     assert (id, topic, sender, value, again) == ("app:main", "hello", pid, 1, True)
 
 
-async def test_a_process_answers(bench: Bench) -> None:
-    got = await bench.call(
+async def test_a_process_answers(local: LocalBench) -> None:
+    got = await local.call(
         """
         local pid, err = process.spawn('app:echo', 'app:host', 'hi')
         assert(pid, err)
@@ -44,9 +44,9 @@ async def test_a_process_answers(bench: Bench) -> None:
     assert re.fullmatch(r"\{n-[0-9a-f]{12}@app:host\|0x0000[0-9]\}", got[2])
 
 
-async def test_messages_of_a_sender_keep_their_order_through_a_full_mailbox(bench: Bench) -> None:
-    bench.apps.entries[0]["host"] = {"queue_size": 3}
-    got = await bench.call(
+async def test_messages_of_a_sender_keep_their_order_through_a_full_mailbox(local: LocalBench) -> None:
+    local.apps.entries[0]["host"] = {"queue_size": 3}
+    got = await local.call(
         """
         local pid = process.spawn('app:slow', 'app:host')
         for i = 1, 20 do assert(process.send(pid, 'n', i)) end
@@ -65,9 +65,9 @@ async def test_messages_of_a_sender_keep_their_order_through_a_full_mailbox(benc
     assert got == list(range(1, 21))
 
 
-async def test_a_full_mailbox_holds_no_more_than_its_size(bench: Bench) -> None:
-    bench.apps.entries[0]["host"] = {"queue_size": 2}
-    got = await bench.call(
+async def test_a_full_mailbox_holds_no_more_than_its_size(local: LocalBench) -> None:
+    local.apps.entries[0]["host"] = {"queue_size": 2}
+    got = await local.call(
         """
         local pid = process.spawn('app:deaf', 'app:host')
         local sent = 0
@@ -88,8 +88,8 @@ async def test_a_full_mailbox_holds_no_more_than_its_size(bench: Bench) -> None:
     assert got == [2, 5], "the two fit, the third waits until the process is gone"
 
 
-async def test_values_are_copies(bench: Bench) -> None:
-    got = await bench.call(
+async def test_values_are_copies(local: LocalBench) -> None:
+    got = await local.call(
         """
         local value = {list = {1, 2}}
         process.send(process.pid(), 'v', value)
@@ -100,8 +100,8 @@ async def test_values_are_copies(bench: Bench) -> None:
     assert got == {"list": [1, 2]}
 
 
-async def test_no_value_is_nil_and_several_are_a_list(bench: Bench) -> None:
-    got = await bench.call(
+async def test_no_value_is_nil_and_several_are_a_list(local: LocalBench) -> None:
+    got = await local.call(
         """
         local ch, msgs = process.listen('v'), process.listen('m', {message = true})
         process.send(process.pid(), 'v')
@@ -114,8 +114,8 @@ async def test_no_value_is_nil_and_several_are_a_list(bench: Bench) -> None:
     assert got == ["nil", [1, None, "x"], 2]
 
 
-async def test_what_cannot_be_sent_is_refused(bench: Bench) -> None:
-    got = await bench.call(
+async def test_what_cannot_be_sent_is_refused(local: LocalBench) -> None:
+    got = await local.call(
         """
         local results = {}
         local function try(...)
@@ -146,8 +146,8 @@ async def test_what_cannot_be_sent_is_refused(bench: Bench) -> None:
     assert got[-1][0] is False and "string expected, got number" in got[-1][1]
 
 
-async def test_what_nobody_reads_stays_until_somebody_does(bench: Bench) -> None:
-    got = await bench.call(
+async def test_what_nobody_reads_stays_until_somebody_does(local: LocalBench) -> None:
+    got = await local.call(
         """
         for i = 1, 3 do process.send(process.pid(), i % 2 == 0 and 'even' or 'odd', i) end
         local odd = process.listen('odd')
@@ -161,8 +161,8 @@ async def test_what_nobody_reads_stays_until_somebody_does(bench: Bench) -> None
     assert got == [1, 3, "even", 5]
 
 
-async def test_messages_wake_select(bench: Bench) -> None:
-    got = await bench.call(
+async def test_messages_wake_select(local: LocalBench) -> None:
+    got = await local.call(
         """
         local ch, timeout = process.listen('answer'), time.after('5s')
         local me = process.pid()

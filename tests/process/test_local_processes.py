@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from process_apps import Bench
+from process_apps import LocalBench
 
 from fleet.activity import FunctionFailed
 
 
-async def failure(bench: Bench, text: str, **processes: str) -> tuple[str, str]:
+async def failure(local: LocalBench, text: str, **processes: str) -> tuple[str, str]:
     with pytest.raises(FunctionFailed) as caught:
-        await bench.call(text, **processes)
+        await local.call(text, **processes)
     return str(caught.value.error.kind), str(caught.value.error.message)
 
 
 # ---- starting
 
 
-async def test_exec_waits_for_the_result(bench: Bench) -> None:
-    got = await bench.call(
+async def test_exec_waits_for_the_result(local: LocalBench) -> None:
+    got = await local.call(
         """
         local value, err = process.exec('app:add', 'app:host', 1, {n = 2})
         local none, failed = process.exec('app:fail', 'app:host')
@@ -32,9 +32,9 @@ async def test_exec_waits_for_the_result(bench: Bench) -> None:
     assert got == [3, "nil", "nil", "CONFLICT", "no money", True]
 
 
-async def test_what_cannot_be_started_is_refused(bench: Bench) -> None:
-    bench.function("fn", "return 1")
-    got = await bench.call(
+async def test_what_cannot_be_started_is_refused(local: LocalBench) -> None:
+    local.function("fn", "return 1")
+    got = await local.call(
         """
         local results = {}
         local function try(...)
@@ -62,12 +62,12 @@ async def test_what_cannot_be_started_is_refused(bench: Bench) -> None:
     assert "temporal.workflow.id has no meaning" in got[6][2]
 
 
-async def test_context_is_inherited_and_overlaid(bench: Bench) -> None:
-    bench.function("top", "return funcs.new():with_context({a = 1, b = 1}):call('app:main')")
-    await bench.call("return 0", show="return ctx.all()")
-    await bench.close()
-    bench.apps.entries = [entry for entry in bench.apps.entries if entry["name"] != "main"]
-    bench.function(
+async def test_context_is_inherited_and_overlaid(local: LocalBench) -> None:
+    local.function("top", "return funcs.new():with_context({a = 1, b = 1}):call('app:main')")
+    await local.call("return 0", show="return ctx.all()")
+    await local.close()
+    local.apps.entries = [entry for entry in local.apps.entries if entry["name"] != "main"]
+    local.function(
         "main",
         """
         local plain = process.exec('app:show', 'app:host')
@@ -75,12 +75,12 @@ async def test_context_is_inherited_and_overlaid(bench: Bench) -> None:
         return {plain, overlaid}
         """,
     )
-    bench.open()
-    assert await bench.functions.call_json("app:top") == [{"a": 1, "b": 1}, {"a": 1, "b": 2}]
+    local.open()
+    assert await local.functions.call_json("app:top") == [{"a": 1, "b": 1}, {"a": 1, "b": 2}]
 
 
-async def test_a_name_leads_to_the_process_that_has_it(bench: Bench) -> None:
-    got = await bench.call(
+async def test_a_name_leads_to_the_process_that_has_it(local: LocalBench) -> None:
+    got = await local.call(
         """
         local spawner = process.with_options({}):with_name('counter')
         local pid = spawner:with_message('add', 1):with_message('add', 2):spawn('app:counter', 'app:host')
@@ -107,8 +107,8 @@ async def test_a_name_leads_to_the_process_that_has_it(bench: Bench) -> None:
     assert got == [True, True, 7, "nil", "NOT_FOUND"]
 
 
-async def test_names_are_registered_by_hand(bench: Bench) -> None:
-    got = await bench.call(
+async def test_names_are_registered_by_hand(local: LocalBench) -> None:
+    got = await local.call(
         """
         local r = process.registry
         local pid = process.spawn('app:wait', 'app:host')
@@ -136,8 +136,8 @@ async def test_names_are_registered_by_hand(bench: Bench) -> None:
 # ---- watching
 
 
-async def test_monitors_get_exit_with_result_or_error(bench: Bench) -> None:
-    got = await bench.call(
+async def test_monitors_get_exit_with_result_or_error(local: LocalBench) -> None:
+    got = await local.call(
         """
         local events = process.events()
         local good = process.spawn_monitored('app:good', 'app:host')
@@ -158,8 +158,8 @@ async def test_monitors_get_exit_with_result_or_error(bench: Bench) -> None:
     assert "bad.lua:2: broken" in got[9]
 
 
-async def test_events_wait_until_somebody_asks_for_them(bench: Bench) -> None:
-    got = await bench.call(
+async def test_events_wait_until_somebody_asks_for_them(local: LocalBench) -> None:
+    got = await local.call(
         """
         process.spawn_monitored('app:good', 'app:host')
         time.sleep('20ms')
@@ -170,8 +170,8 @@ async def test_events_wait_until_somebody_asks_for_them(bench: Bench) -> None:
     assert got == 5
 
 
-async def test_monitor_and_unmonitor_later(bench: Bench) -> None:
-    got = await bench.call(
+async def test_monitor_and_unmonitor_later(local: LocalBench) -> None:
+    got = await local.call(
         """
         local events = process.events()
         local function next_event()
@@ -205,8 +205,8 @@ async def test_monitor_and_unmonitor_later(bench: Bench) -> None:
     assert got == [True, True, True, True, "NOT_FOUND", "NOT_FOUND", True, "NOT_FOUND", True, "INVALID"]
 
 
-async def test_link_down_comes_for_abnormal_ends_only(bench: Bench) -> None:
-    got = await bench.call(
+async def test_link_down_comes_for_abnormal_ends_only(local: LocalBench) -> None:
+    got = await local.call(
         """
         process.set_options({trap_links = true})
         local events = process.events()
@@ -226,9 +226,9 @@ async def test_link_down_comes_for_abnormal_ends_only(bench: Bench) -> None:
     assert got == [{"pid.exit": True, "pid.link.down": True}, True]
 
 
-async def test_a_link_takes_down_who_does_not_trap(bench: Bench) -> None:
+async def test_a_link_takes_down_who_does_not_trap(local: LocalBench) -> None:
     kind, message = await failure(
-        bench,
+        local,
         """
         process.spawn_linked('app:bad', 'app:host')
         time.sleep('1h')
@@ -238,8 +238,8 @@ async def test_a_link_takes_down_who_does_not_trap(bench: Bench) -> None:
     assert kind == "INTERNAL" and message.startswith("linked process failed: {n-") and "broken" in message
 
 
-async def test_termination_goes_along_links_and_reaches_monitors(bench: Bench) -> None:
-    got = await bench.call(
+async def test_termination_goes_along_links_and_reaches_monitors(local: LocalBench) -> None:
+    got = await local.call(
         """
         local events = process.events()
         local a = process.spawn_monitored('app:chain', 'app:host', process.pid())
@@ -266,8 +266,8 @@ async def test_termination_goes_along_links_and_reaches_monitors(bench: Bench) -
     assert got[2:] == [True, "NOT_FOUND"]
 
 
-async def test_link_and_unlink_later(bench: Bench) -> None:
-    got = await bench.call(
+async def test_link_and_unlink_later(local: LocalBench) -> None:
+    got = await local.call(
         """
         process.set_options({trap_links = true})
         local events = process.events()
@@ -287,8 +287,8 @@ async def test_link_and_unlink_later(bench: Bench) -> None:
     assert got == ["pid.link.down", True, True, "NOT_FOUND", True, True]
 
 
-async def test_options_are_checked(bench: Bench) -> None:
-    got = await bench.call(
+async def test_options_are_checked(local: LocalBench) -> None:
+    got = await local.call(
         """
         local results = {}
         for _, options in ipairs({5, {other = true}, {trap_links = 'yes'}}) do
@@ -304,8 +304,8 @@ async def test_options_are_checked(bench: Bench) -> None:
 # ---- cancelling
 
 
-async def test_cancel_is_an_event(bench: Bench) -> None:
-    got = await bench.call(
+async def test_cancel_is_an_event(local: LocalBench) -> None:
+    got = await local.call(
         """
         local pid = process.spawn_monitored('app:polite', 'app:host')
         assert(process.cancel(pid, 'enough'))
@@ -320,8 +320,8 @@ async def test_cancel_is_an_event(bench: Bench) -> None:
     assert got[0] == {"kind": "pid.cancel", "reason": "enough", "from": got[1]}
 
 
-async def test_the_deadline_of_a_cancel_holds(bench: Bench) -> None:
-    got = await bench.call(
+async def test_the_deadline_of_a_cancel_holds(local: LocalBench) -> None:
+    got = await local.call(
         """
         local pid = process.spawn_monitored('app:deaf', 'app:host')
         assert(process.cancel(pid, 20))
@@ -333,26 +333,26 @@ async def test_the_deadline_of_a_cancel_holds(bench: Bench) -> None:
     assert got == ["CANCELED", "the deadline of its cancellation has passed"]
 
 
-async def test_a_closing_node_tells_its_processes(bench: Bench) -> None:
-    bench.function("main", "return process.spawn('app:polite', 'app:host')")
-    bench.process("polite", "local why = process.events():receive() print(why.kind)")
-    bench.process("deaf", "time.sleep('1h')")
-    bench.open()
-    await bench.functions.call_json("app:main")
+async def test_a_closing_node_tells_its_processes(local: LocalBench) -> None:
+    local.function("main", "return process.spawn('app:polite', 'app:host')")
+    local.process("polite", "local why = process.events():receive() print(why.kind)")
+    local.process("deaf", "time.sleep('1h')")
+    local.open()
+    await local.functions.call_json("app:main")
     await asyncio.sleep(0)
-    await bench.node.close(5)
-    assert not bench.node.processes
+    await local.node.close(5)
+    assert not local.node.processes
 
 
-async def test_exec_takes_its_process_with_it(bench: Bench) -> None:
-    bench.function("main", "return process.exec('app:wait', 'app:host')")
-    bench.process("wait", "process.registry.register('waiting') time.sleep('1h')")
-    bench.open()
-    call = asyncio.create_task(bench.functions.call_json("app:main"))
-    while bench.node.names.lookup("waiting") is None:
+async def test_exec_takes_its_process_with_it(local: LocalBench) -> None:
+    local.function("main", "return process.exec('app:wait', 'app:host')")
+    local.process("wait", "process.registry.register('waiting') time.sleep('1h')")
+    local.open()
+    call = asyncio.create_task(local.functions.call_json("app:main"))
+    while local.node.names.lookup("waiting") is None:
         await asyncio.sleep(0.01)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    while bench.node.names.lookup("waiting") is not None:
+    while local.node.names.lookup("waiting") is not None:
         await asyncio.sleep(0.01)
