@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from fleet.check.inspection import Inspection, inspect_app
+from fleet.http import HttpServer
 from fleet.registry import App
 from fleet.server import EmbeddedServer, default_data_file
 from fleet.worker.dev import DevEvents, embedded_server, serve_reloading
@@ -95,7 +96,9 @@ class _View:
         say(f"data      {shown_path(server.data_file) if server.data_file else 'in memory'}")
         for id in serving.workers:
             self._worker(serving.app, id)
-        if not serving.workers:
+        for http in serving.http:
+            self._http(http)
+        if not serving.workers and not serving.http:
             say_warning("nothing is served: no workflow or activity names a temporal.worker")
         served = (entry for entry in serving.app.workflows.values() if entry.worker in serving.workers)
         if (entry := next(served, None)) is not None:
@@ -109,6 +112,11 @@ class _View:
         for what, entries in (("workflow", app.workflows_of(id)), ("activity", app.activities_of(id))):
             for entry in entries:
                 say(f"            {what:<9} {entry.id}")
+
+    def _http(self, server: HttpServer) -> None:
+        say(f"http      {server.url}  {server.id}")
+        for route in server.routes.routes:
+            say(f"            {route.endpoint.method:<9} {route.pattern}  {route.endpoint.func}")
 
     def reloading(self, inspection: Inspection) -> None:
         self._problems(inspection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .exit import CONFIGURATION, SERVER, CommandError
+from .exit import CONFIGURATION, FAILED, SERVER, CommandError
 
 # By the module that defines them: whoever raised one has imported it, and a quick command imports none of them.
 _KNOWN = (
@@ -12,6 +12,8 @@ _KNOWN = (
     ("fleet.worker.connect_error", "ConnectError", SERVER),
     ("temporalio.service", "RPCError", SERVER),
     ("fleet.worker.options", "WorkerOptionsError", CONFIGURATION),
+    ("fleet.worker.lifecycle", "StartError", CONFIGURATION),
+    ("fleet.worker.lifecycle", "ServiceFailed", FAILED),
     ("fleet.lua.programs", "ScriptProblem", CONFIGURATION),
     ("fleet.registry.problems", "AppError", CONFIGURATION),
 )

@@ -111,7 +111,8 @@ class _Server(NamedTuple):
 async def _server(args: argparse.Namespace, app: App, entry: ClientEntry) -> AsyncIterator[_Server]:
     """The server where the run is to be."""
     if args.embedded:
-        async with embedded_server(app) as server, serve_embedded(app, server) as serving:
+        # A port may be that of a running `fleet dev`, and nobody asks anything of a server for one run.
+        async with embedded_server(app) as server, serve_embedded(app, server, services=False) as serving:
             for warning in serving.warnings:
                 say_warning(warning)
             yield _Server(serving.clients[entry.id], "", serving.failed)

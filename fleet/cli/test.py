@@ -10,7 +10,7 @@ from pathlib import Path
 from fleet.registry import App, FunctionEntry, parse_duration
 from fleet.worker.dev import embedded_server, serve_embedded
 from fleet.worker.reach import find_server
-from fleet.worker.serve import Serving, serve
+from fleet.worker.serve import ServiceOptions, Serving, serve
 from fleet.worker.suite import Filter, TestResult, run_tests, tests_of
 
 from .apps import add_app_argument, open_app
@@ -90,7 +90,7 @@ async def _test(args: argparse.Namespace, app: App, tests: Sequence[FunctionEntr
 async def _serving(app: App, args: argparse.Namespace) -> AsyncIterator[Serving]:
     if args.address:
         reach = find_server(app, address=args.address, namespace=args.namespace)
-        async with serve(app, reach.connect) as serving:
+        async with serve(app, reach.connect, services=ServiceOptions(loopback=True)) as serving:
             yield serving
     else:
         async with embedded_server(app) as server, serve_embedded(app, server) as serving:

@@ -29,7 +29,7 @@ _CANCELLED = 2.0
 
 
 class ListenError(Exception):
-    """A service cannot listen; the text names the entry, the address and the reason."""
+    """A service cannot listen; the text says where and why."""
 
 
 class HttpServer:
@@ -114,7 +114,7 @@ class HttpServer:
             )
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ListenError(f"{self.id}: cannot listen on {address}: {reason.lower()}") from None
+            raise ListenError(f"cannot listen on {address}: {reason.lower()}") from None
 
     async def stop(self) -> None:
         """Accept nothing more, let running requests end, cancel those that take too long."""

@@ -18,7 +18,7 @@ _VERIFY = {
 
 
 class TlsError(Exception):
-    """Certificates that cannot be used; the text names entry and field."""
+    """Certificates that cannot be used; the text names the field."""
 
 
 def server_context(entry: HttpServiceEntry, app: App) -> ssl.SSLContext | None:
@@ -37,13 +37,13 @@ def server_context(entry: HttpServiceEntry, app: App) -> ssl.SSLContext | None:
             # A key with a passphrase must not ask for it on the terminal of a server.
             context.load_cert_chain(cert, key, password="")
     except (OSError, ValueError) as error:
-        raise TlsError(f"{entry.id}: tls.cert and tls.key cannot be used: {_reason(error)}") from None
+        raise TlsError(f"tls.cert and tls.key cannot be used: {_reason(error)}") from None
     if tls.client_ca:
         try:
             with _file(tls.client_ca, app.root) as ca:
                 context.load_verify_locations(ca)
         except (OSError, ValueError) as error:
-            raise TlsError(f"{entry.id}: tls.client_ca cannot be used: {_reason(error)}") from None
+            raise TlsError(f"tls.client_ca cannot be used: {_reason(error)}") from None
         context.verify_mode = _VERIFY[tls.client_auth]
     return context
 

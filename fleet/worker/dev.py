@@ -22,8 +22,9 @@ from fleet.registry import App, ClientEntry
 from fleet.server import EmbeddedServer, ServerError
 
 from .client import connect
+from .lifecycle import StartError
 from .options import WorkerOptionsError, worker_options
-from .serve import Serving, serve
+from .serve import ServiceOptions, Serving, serve
 
 GRACE = timedelta(seconds=2)
 """How long activities may go on when the workers stop: somebody waits at the terminal, and Temporal retries them."""
@@ -65,10 +66,14 @@ def embedded_connector(server: EmbeddedServer) -> Callable[[ClientEntry], Awaita
 
 
 @asynccontextmanager
-async def serve_embedded(app: App, server: EmbeddedServer) -> AsyncIterator[Serving]:
-    """Serve `app` on `server` for the length of an ``async with`` block. Raises what `serve` raises."""
+async def serve_embedded(app: App, server: EmbeddedServer, *, services: bool = True) -> AsyncIterator[Serving]:
+    """Serve `app` on `server` for the length of an ``async with`` block. Raises what `serve` raises.
+
+    services: whether to start those that are no workers too.
+    """
     overrides = {"graceful_shutdown_timeout": GRACE}
-    async with serve(app, embedded_connector(server), overrides=overrides) as serving:
+    options = ServiceOptions(loopback=True, drain=GRACE.total_seconds()) if services else None
+    async with serve(app, embedded_connector(server), overrides=overrides, services=options) as serving:
         yield serving
 
 
@@ -96,15 +101,25 @@ class DevEvents:
 async def serve_reloading(app: App, server: EmbeddedServer, events: DevEvents, *, reload: bool = True) -> None:
     """Serve `app` on `server` and replace it whenever its files change, until cancelled.
 
-    Raises what a worker or the server ended with.
+    Raises what a worker, a service or the server ended with.
     """
+    before: App | None = None
+    again = False
     while True:
-        async with serve_embedded(app, server) as serving:
-            events.serving(serving)
-            change = _next_app(app, server, events) if reload else asyncio.Event().wait()
-            found = await first(change, serving.failed(), _server_end(server))
+        try:
+            async with serve_embedded(app, server) as serving:
+                if not again:
+                    events.serving(serving)
+                change = _next_app(app, server, events) if reload else asyncio.Event().wait()
+                found = await first(change, serving.failed(), _server_end(server))
+        except StartError as error:
+            if before is None:
+                raise
+            events.refused(str(error))
+            app, before, again = before, None, True
+            continue
         assert isinstance(found, App), "everything else raises or waits for ever"
-        app = found
+        app, before, again = found, app, False
 
 
 async def _next_app(app: App, server: EmbeddedServer, events: DevEvents) -> App:

@@ -1,4 +1,4 @@
-"""Serves an application: one Temporal Worker for each of its temporal.worker entries."""
+"""Serves an application: a Temporal Worker for each temporal.worker entry, and its other services."""
 
 from __future__ import annotations
 
@@ -13,16 +13,31 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
+from fleet.http import HttpServer, http_servers
 from fleet.process import Deliveries, Node
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
 
 from .client import client_warnings
+from .lifecycle import Supervisor
 from .options import worker_options
 
 log = logging.getLogger(__name__)
 
 Connector = Callable[[ClientEntry], Awaitable[Client]]
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """How services run.
+
+    Attributes:
+        loopback: an address without a host is 127.0.0.1, not every interface.
+        drain: seconds that HTTP requests may still take at the end; by their entry when None.
+    """
+
+    loopback: bool = False
+    drain: float | None = None
 
 
 @dataclass
@@ -35,6 +50,7 @@ class Serving:
         node: its processes.
         clients: a connected client for each temporal.client entry, by id.
         workers: the running workers, by id of their entry.
+        http: the running HTTP servers.
         warnings: options that have no effect, one text each.
     """
 
@@ -43,24 +59,36 @@ class Serving:
     node: Node
     clients: Mapping[str, Client]
     workers: dict[str, Worker] = field(default_factory=dict)
+    http: list[HttpServer] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     _failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     async def failed(self) -> None:
-        """Wait for ever; raises when a worker ends by itself, with its error."""
+        """Wait for ever; raises when a worker or a required service ends by itself, with its error."""
         await asyncio.shield(self._failed)
+
+    def fail(self, error: BaseException) -> None:
+        """Let `failed` raise this; the first error counts."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
 
 
 @asynccontextmanager
 async def serve(
-    app: App, connect: Connector, *, overrides: Mapping[str, Any] | None = None, client_ids: set[str] | None = None
+    app: App,
+    connect: Connector,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    client_ids: set[str] | None = None,
+    services: ServiceOptions | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve `app` for the length of an `async with` block: the workers poll when it begins and have drained at its end.
 
     connect: makes the client of a temporal.client entry (`fleet.worker.client.connect`, or one to an embedded server).
     overrides: arguments of temporalio's Worker that win over what the entries say.
     client_ids: serve the workers of these clients only; all when None.
-    Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError.
+    services: how to run the services that are no workers; None leaves them out.
+    Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError.
     """
     entries = [worker for worker in app.workers.values() if client_ids is None or worker.client in client_ids]
     async with AsyncExitStack() as stack:
@@ -83,7 +111,25 @@ async def serve(
             worker = _worker(entry, serving, scripts, overrides or {})
             if worker is not None:
                 serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry.id, serving))
+        if services is not None:
+            await stack.enter_async_context(_services(serving, services))
         yield serving
+
+
+@asynccontextmanager
+async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[None]:
+    """Run the services; after the workers, which they may need, and stopped before them."""
+    servers = http_servers(serving.functions, loopback=options.loopback, drain=options.drain)
+    supervisor = Supervisor(serving.app, servers, serving.fail)
+    serving.http = [server for server in servers if server in supervisor.services]
+    serving.warnings += supervisor.warnings
+    for server in serving.http:
+        serving.warnings += server.warnings
+    await supervisor.start()
+    try:
+        yield
+    finally:
+        await supervisor.stop()
 
 
 def _worker(
@@ -114,8 +160,9 @@ async def _running(worker: Worker, name: str, serving: Serving) -> AsyncIterator
     task = asyncio.create_task(worker.run(), name=f"worker {name}")
 
     def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None and not serving._failed.done():
-            serving._failed.set_exception(task.exception() or RuntimeError(f"worker {name} ended"))
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            serving.fail(error)
 
     task.add_done_callback(ended)
     try:

@@ -142,7 +142,7 @@ async def test_a_port_that_is_taken(serve_lua: Any, tmp_path: Path) -> None:
     app = load_app(tmp_path / "second")
     async with Functions.open(app) as functions:
         (second,) = http_servers(functions)
-        with pytest.raises(ListenError, match=f"app:gateway: cannot listen on 127.0.0.1:{server.port}: .*in use"):
+        with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{server.port}: .*in use"):
             await second.start()
 
 
@@ -228,12 +228,12 @@ async def test_tls_from_files_and_from_text(tmp_path: Path, client: Client) -> N
     [
         (
             "cert: none.crt, key: 127.0.0.1.key",
-            "app:gateway: tls.cert and tls.key cannot be used: there is no such file",
+            "tls.cert and tls.key cannot be used: there is no such file",
         ),
-        ("cert: 127.0.0.1.pem, key: ca.pem", "app:gateway: tls.cert and tls.key cannot be used: "),
+        ("cert: 127.0.0.1.pem, key: ca.pem", "tls.cert and tls.key cannot be used: "),
         (
             "cert: 127.0.0.1.pem, key: 127.0.0.1.key, client_ca: _index.yaml",
-            "app:gateway: tls.client_ca cannot be used: ",
+            "tls.client_ca cannot be used: ",
         ),
     ],
 )
