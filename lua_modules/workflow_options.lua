@@ -42,6 +42,9 @@ local READERS = {
     static_details = text,
 }
 
+--- options.readers: what reads each option, by bare name; starts from outside have these too (workflow_starts.lua)
+options.readers = READERS
+
 -- Options of starts from outside, which Temporal's command for children does not have.
 local OUTSIDE = {
     id_conflict_policy = true, start_delay = true, enable_eager_start = true,

@@ -50,6 +50,7 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
     A type that no such entry has fails with kind NOT_FOUND and is retried: a later deployment may bring it.
     """
     served = {entry.id for entry in functions.app.activities_of(worker_id)}
+    client = functions.app.workers[worker_id].client
 
     @activity.defn(dynamic=True)
     async def lua_activity(args: Sequence[RawValue]) -> RawValue:
@@ -64,7 +65,7 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
                     True,
                 )
             )
-        return await _execute(functions, entry_id, [arg.payload.SerializeToString() for arg in args])
+        return await _execute(functions, entry_id, [arg.payload.SerializeToString() for arg in args], client)
 
     return [lua_activity]
 
@@ -77,7 +78,8 @@ def named_activity_definitions(functions: Functions, worker_id: str) -> list[Cal
     the arguments, and hand it to Lua as JSON.
     """
     own = [_named_record(name, recorded) for name, recorded in RECORDED.items()]
-    return [_named(functions, entry.id) for entry in functions.app.activities_of(worker_id)] + own
+    client = functions.app.workers[worker_id].client
+    return [_named(functions, entry.id, client) for entry in functions.app.activities_of(worker_id)] + own
 
 
 async def _record(recorded: Recorded, args: Sequence[RawValue]) -> RawValue:
@@ -93,7 +95,7 @@ def _named_record(name: str, recorded: Recorded) -> Callable[..., Any]:
     return recorded_activity
 
 
-def _named(functions: Functions, entry_id: str) -> Callable[..., Any]:
+def _named(functions: Functions, entry_id: str, client: str) -> Callable[..., Any]:
     @activity.defn(name=entry_id)
     async def lua_activity(*args: Any) -> RawValue:
         encoded = []
@@ -108,15 +110,19 @@ def _named(functions: Functions, entry_id: str) -> Callable[..., Any]:
                         False,
                     )
                 ) from None
-        return await _execute(functions, entry_id, encoded)
+        return await _execute(functions, entry_id, encoded, client)
 
     return lua_activity
 
 
-async def _execute(functions: Functions, entry_id: str, arguments: list[bytes]) -> RawValue:
+async def _execute(functions: Functions, entry_id: str, arguments: list[bytes], client: str) -> RawValue:
     info = activity.info()
     context = ActivityContext(
-        info=_info(info), send=_send, canceled=_cancellation, details=_earlier_details(info.heartbeat_details)
+        info=_info(info),
+        send=_send,
+        canceled=_cancellation,
+        details=_earlier_details(info.heartbeat_details),
+        client=client,
     )
     beating = None
     if info.heartbeat_timeout and not info.is_local:

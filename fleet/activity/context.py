@@ -17,6 +17,7 @@ class ActivityContext:
         canceled: why the activity is cancelled, as details of the error that the script gets; None if nobody knows.
         details: the details of the last heartbeat, of an earlier attempt as well: encoded payloads.
         alive: does the script compute, or wait for something that can come?
+        client: id of the temporal.client of the worker that took it.
     """
 
     info: dict[str, Any]
@@ -24,6 +25,7 @@ class ActivityContext:
     canceled: Callable[[], dict[str, Any] | None] = lambda: None
     details: list[bytes] = field(default_factory=list)
     alive: Callable[[], bool] = lambda: True
+    client: str = ""
 
     def heartbeat(self, details: list[bytes]) -> None:
         """Record the script's own heartbeat."""
