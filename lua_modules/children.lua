@@ -6,9 +6,10 @@ local pids, failures, batch = load("pid"), load("failures"), load("message_batch
 local run = host.run
 
 local WAIT_CANCELLATION_COMPLETED, WAIT_CANCELLATION_REQUESTED = 2, 3
-local ALREADY_EXISTS = 1
+local ALREADY_EXISTS, ALLOW_DUPLICATE = 1, 1
 
 local children = {}
+local by_id = {}        -- namespace and workflow id, with a NUL between -> child
 
 local function invalid(text) return internal.make("INVALID", text, false) end
 
@@ -73,18 +74,24 @@ function children.start(id, worker, values, spec, started, ended)
     if err then return nil, err end
     local seq = host.next_sequence()
     local workflow_id = o.id or spec.name or run.info.original_run_id .. "_" .. seq
-    local child = { seq = seq, id = id, started = started, ended = ended,
-        pid = pids.format(run.info.client, host_part, workflow_id) }
+    local namespace = o.namespace or run.info.namespace
+    local node = run.info.client
+    if namespace ~= run.info.namespace then node = node .. "/" .. namespace end
+    local child = {
+        seq = seq, id = id, workflow_id = workflow_id, namespace = namespace, started = started, ended = ended,
+        pid = pids.format(node, host_part, workflow_id),
+        shared = (o.id or spec.name) and (o.id_reuse_policy or ALLOW_DUPLICATE) == ALLOW_DUPLICATE,
+    }
     run.children[seq] = child
     host.issue({
         start_child_workflow_execution = {
-            seq = seq, namespace = run.info.namespace, workflow_id = workflow_id, workflow_type = entry.type,
+            seq = seq, namespace = namespace, workflow_id = workflow_id, workflow_type = entry.type,
             task_queue = queue, input = encoded, headers = sent,
             workflow_execution_timeout = o.execution_timeout, workflow_run_timeout = o.run_timeout,
             workflow_task_timeout = o.task_timeout, parent_close_policy = o.parent_close_policy,
             workflow_id_reuse_policy = o.id_reuse_policy, retry_policy = o.retry_policy,
             cron_schedule = o.cron_schedule, memo = o.memo, versioning_intent = o.versioning_intent,
-            priority = o.priority,
+            priority = o.priority, versioning_override = o.versioning_override,
             cancellation_type = o.wait_for_cancellation and WAIT_CANCELLATION_COMPLETED or WAIT_CANCELLATION_REQUESTED,
         },
         user_metadata = metadata(o),
@@ -111,12 +118,14 @@ function children.resolve_start(job)
     if not child then return end
     if job.succeeded then
         child.running = true
+        by_id[child.namespace .. "\0" .. child.workflow_id] = child
         if child.canceling then return request_cancel(child) end
         return child.started(nil)
     end
     run.children[job.seq] = nil
     if job.cancelled then return child.started(failures.from(job.cancelled.failure)) end
     if job.failed.cause == ALREADY_EXISTS then
+        child.taken = true
         return child.started(internal.make("ALREADY_EXISTS",
             "cannot start " .. child.id .. ": a workflow with the id of " .. child.pid .. " exists already", false))
     end
@@ -141,8 +150,18 @@ function children.resolve(job)
     child.ended(value, nil)
 end
 
+-- A workflow of that name runs already: it gets the messages, all of them or none.
+local function send_startup(child, list)
+    if not list then return child.pid, nil end
+    local name, arguments = list[1].topic, list[1].payloads
+    if list[2] then name, arguments = batch.SIGNAL, batch.encode(list, load("signals").address()) end
+    local sent, err = load("other_workflows").signal(child.pid, child.namespace, child.workflow_id, name, arguments)
+    return sent and child.pid, err
+end
+
 --- children.spawn(id, worker, values, spec) -> pid, nil | nil, err. Blocks until the server has started it.
--- Its end is an EXIT event.
+-- Its end is an EXIT event. With a name or an explicit id that a running workflow has: its PID, and it gets the
+-- messages (decision 22); if it is no child of this run, there is no EXIT event of it.
 function children.spawn(id, worker, values, spec)
     local task, settled = core.current(), false
     local child, err
@@ -151,12 +170,30 @@ function children.spawn(id, worker, values, spec)
         core.wake(task, not failure and child.pid or nil, failure)
     end, function(value, failure)
         if child.canceling then return core.wake(task, nil, failure or internal.canceled("operation canceled")) end
+        if child.unwatched then
+            child.missed = { value = value, failure = failure }
+            return
+        end
         load("events").exit(child.pid, value, failure)
     end)
     if not child then return nil, err end
     local pid, failure = core.park(2, "process.spawn")
     if not settled then return cancel_and_wait(child) end
+    if child.taken and child.shared and not child.canceling then return send_startup(child, spec.messages) end
     return pid, failure
+end
+
+--- children.watch(namespace, workflow id, on) -> true | false when it is no child that this run has started
+-- on: whether its end is an EXIT event. Of one that ended unwatched, it comes now.
+function children.watch(namespace, workflow_id, on)
+    local child = by_id[namespace .. "\0" .. workflow_id]
+    if not child then return false end
+    child.unwatched = not on
+    if on and child.missed then
+        load("events").exit(child.pid, child.missed.value, child.missed.failure)
+        child.missed = nil
+    end
+    return true
 end
 
 --- children.exec(id, worker, values, spec) -> value, nil | nil, err. Blocks until the child has ended; a cancel of the
@@ -177,7 +214,14 @@ function children.exec(id, worker, values, spec)
     return value, failure
 end
 
+local function no_links()
+    return nil, invalid("links are not supported in workflow context: children are monitored")
+end
+
 --- children.starters: the functions of process that start something, by name (decision 28: children are always monitored)
-children.starters = { spawn = children.spawn, spawn_monitored = children.spawn, exec = children.exec }
+children.starters = {
+    spawn = children.spawn, spawn_monitored = children.spawn, exec = children.exec, spawn_linked = no_links,
+    spawn_linked_monitored = no_links,
+}
 
 return children

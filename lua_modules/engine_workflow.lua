@@ -23,7 +23,7 @@ local failures -- loaded when the first failure is seen
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, signals = {}, children = {}, entries = {}, patches = {}, versions = {}, context = {},
+    timers = {}, activities = {}, children = {}, entries = {}, patches = {}, versions = {}, context = {},
 }
 host.run = run
 
@@ -199,11 +199,9 @@ end
 
 function jobs.update_random_seed(job) core.seed(job.randomness_seed or 0) end
 
-function jobs.resolve_signal_external_workflow(job)
-    local done = run.signals[job.seq]
-    run.signals[job.seq] = nil
-    if done then done(job) end
-end
+function jobs.resolve_signal_external_workflow(job) module("other_workflows").resolve(job) end
+
+function jobs.resolve_request_cancel_external_workflow(job) module("other_workflows").resolve(job) end
 
 function jobs.resolve_child_workflow_execution_start(job) module("children").resolve_start(job) end
 

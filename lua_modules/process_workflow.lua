@@ -12,6 +12,7 @@ local process = {
 local events = load("events")
 process.events, process.event = events.channel, events.kinds
 
+for name, value in lib.pairs(load("process_control")) do process[name] = value end
 for name, value in lib.pairs(load("spawner")) do process[name] = value end
 
 --- process.id() -> string: the entry id of this workflow

@@ -6,6 +6,8 @@ local _, internal = load("errors")
 local shared = load("call_options")
 local text, flag, duration, enumeration = shared.text, shared.flag, shared.duration, shared.enumeration
 
+local PINNED = 1     -- PinnedOverrideBehavior
+
 local options = {}
 
 local function memo(value)
@@ -20,8 +22,24 @@ local function memo(value)
     return encoded
 end
 
+-- As the server wants it: {mode = "pinned", version = {deployment_name=, build_id=}}, or "auto_upgrade".
+local function versioning_override(value)
+    local expected = '"auto_upgrade" or {mode = "pinned", version = {deployment_name = ..., build_id = ...}}'
+    local mode = value
+    if type(value) == "table" then mode = value.mode end
+    if mode == "auto_upgrade" then return { auto_upgrade = true } end
+    local version = type(value) == "table" and value.version
+    if mode ~= "pinned" or type(version) ~= "table" or not text(version.deployment_name) or not text(version.build_id) then
+        return nil, expected
+    end
+    return { pinned = { behavior = PINNED, version = {
+        deployment_name = version.deployment_name, build_id = version.build_id,
+    } } }
+end
+
 local READERS = {
     id = text,
+    namespace = text,
     task_queue = text,
     execution_timeout = duration,
     run_timeout = duration,
@@ -35,6 +53,7 @@ local READERS = {
     parent_close_policy = enumeration({ terminate = 1, abandon = 2, request_cancel = 3 }),
     wait_for_cancellation = flag,
     versioning_intent = shared.versioning_intent,
+    versioning_override = versioning_override,
     priority = shared.priority,
     summary = text,
     static_summary = text,
@@ -51,7 +70,7 @@ local OUTSIDE = {
     execution_error_when_already_started = true,
 }
 local UNSUPPORTED = {
-    namespace = true, search_attributes = true, typed_search_attributes = true, versioning_override = true,
+    search_attributes = true, typed_search_attributes = true,
 }
 
 local function bare_name(key)

@@ -8,6 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 
+from temporalio import activity
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import TerminateWorkflowExecutionRequest
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
 from . import payloads
 
 Recorded = Callable[[list[bytes]], Awaitable[bytes]]
@@ -18,5 +24,35 @@ async def random(arguments: list[bytes]) -> bytes:
     return payloads.encode(os.urandom(payloads.decode(arguments[0])))
 
 
-RECORDED: Mapping[str, Recorded] = {"lua-fleet.random": random}
+async def terminate(arguments: list[bytes]) -> bytes:
+    """``process.terminate`` of the workflow with the id of argument 1 in the namespace of argument 2: did it run?
+
+    Raises ApplicationError, of an error kind, when the server will not have it.
+    """
+    workflow_id, namespace = (payloads.decode(argument) for argument in arguments)
+    client = activity.client()
+    request = TerminateWorkflowExecutionRequest(
+        namespace=namespace,
+        workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+        reason="process.terminate",
+        identity=client.identity,
+    )
+    try:
+        await client.workflow_service.terminate_workflow_execution(request, retry=True)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return payloads.encode(False)
+        if error.status in _REFUSALS:
+            raise ApplicationError(error.message, type=_REFUSALS[error.status], non_retryable=True) from error
+        raise
+    return payloads.encode(True)
+
+
+_REFUSALS = {
+    RPCStatusCode.PERMISSION_DENIED: "PERMISSION_DENIED",
+    RPCStatusCode.UNAUTHENTICATED: "PERMISSION_DENIED",
+    RPCStatusCode.INVALID_ARGUMENT: "INVALID",
+}
+
+RECORDED: Mapping[str, Recorded] = {"lua-fleet.random": random, "lua-fleet.terminate": terminate}
 """By activity type; each takes and returns serialized payloads. No entry can have such an id: it lacks a ``:``."""

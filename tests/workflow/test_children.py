@@ -10,6 +10,7 @@ import pytest
 from bare_run import BareRun, decoded, result, variants
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.client import WorkflowExecutionStatus
+from workflow_bench import NO_CACHE
 
 STARTED = "start_child_workflow_execution_initiated"
 
@@ -124,21 +125,111 @@ async def test_names_options_and_context(bench: Any) -> None:
     assert child.memo.fields["note"].data == b'"n"'
 
 
-async def test_an_id_that_is_taken(bench: Any) -> None:
-    bench.workflow("time.sleep('1h')", name="child", modules="time")
+def refused(seq: int) -> WorkflowActivationJob:
+    """The server has another workflow of that id."""
+    return started(seq, failed=1)
+
+
+async def test_a_running_child_of_that_name_gets_the_messages(bench: Any) -> None:
     bench.workflow(
         """
-    local spawner = process.with_options({["workflow.id"] = ...})
-    assert(spawner:spawn("app:child", "app:worker"))
-    local pid, err = spawner:spawn("app:child", "app:worker")
-    return {pid == nil, err:kind(), err:retryable()}
+    local counter, ch = ..., process.listen("increment")
+    for _ = 1, 4 do counter = counter + ch:receive() end
+    return counter
+    """,
+        name="child",
+    )
+    bench.workflow(
+        """
+    local named = process.with_options({}):with_name(...)
+    local first = named:with_message("increment", 1):spawn("app:child", "app:worker", 10)
+    local second = named:with_message("increment", 2):with_message("increment", 3):spawn("app:child", "app:worker", 99)
+    local third = named:with_message("increment", 4):spawn_monitored("app:child", "app:worker", 99)
+    local fourth = named:spawn("app:child", "app:worker")
+    assert(second == first and third == first and fourth == first)
+    return process.events():receive().result.value
     """
     )
     app = bench.load()
-    async with bench.serving(app) as serving:
-        outcome = await bench.outcome(await bench.start(serving, f"child-{uuid.uuid4().hex}"))
-    await bench.replay(app, outcome)
-    assert outcome.result == [True, "ALREADY_EXISTS", False]
+    for overrides in ({}, NO_CACHE):
+        async with bench.serving(app, **overrides) as serving:
+            outcome = await bench.outcome(await bench.start(serving, f"child-{uuid.uuid4().hex}"))
+        await bench.replay(app, outcome)
+        assert outcome.result == 20
+
+
+def test_a_workflow_of_that_name_that_closes_meanwhile(bench: Any) -> None:
+    run = bare(
+        bench,
+        """
+    local spawner = process.with_options({["workflow.id"] = "taken"}):with_message("go", 1)
+    local pid, err = spawner:spawn("app:child", "app:worker")
+    return {pid == nil, err:kind()}
+    """,
+    )
+    run.start()
+    (signal,) = run.activate(refused(1))
+    sent = signal.signal_external_workflow_execution
+    assert (sent.signal_name, sent.workflow_execution.workflow_id, decoded(sent.args[0])) == ("go", "taken", 1)
+    job = WorkflowActivationJob()
+    job.resolve_signal_external_workflow.seq = sent.seq
+    job.resolve_signal_external_workflow.cause = 1  # type: ignore[assignment]
+    job.resolve_signal_external_workflow.failure.message = "gone"
+    assert result(run.activate(job)) == [True, "NOT_FOUND"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "process.with_options({['workflow.id'] = 'x'}):exec('app:child', 'app:worker')",
+        "process.with_options({['workflow.id'] = 'x', ['workflow.id_reuse_policy'] = 'reject_duplicate'})"
+        ":spawn('app:child', 'app:worker')",
+        "process.spawn('app:child', 'app:worker')",
+    ],
+)
+def test_an_id_that_is_taken(bench: Any, call: str) -> None:
+    run = bare(bench, f"local pid, err = {call} return {{pid == nil, err:kind(), err:retryable()}}")
+    run.start()
+    assert result(run.activate(refused(1))) == [True, "ALREADY_EXISTS", False]
+
+
+def test_a_child_in_another_namespace(bench: Any) -> None:
+    run = bare(
+        bench,
+        """
+    local pid = process.with_options({["workflow.namespace"] = "other", ["workflow.id"] = "x"})
+        :spawn("app:child", "app:worker")
+    process.send(pid, "hello")
+    return pid
+    """,
+    )
+    assert run.start()[0].start_child_workflow_execution.namespace == "other"
+    (signal,) = run.activate(started(1))
+    execution = signal.signal_external_workflow_execution.workflow_execution
+    assert (execution.namespace, execution.workflow_id) == ("other", "x")
+    job = WorkflowActivationJob()
+    job.resolve_signal_external_workflow.seq = signal.signal_external_workflow_execution.seq
+    assert result(run.activate(job)) == "{app:temporal/other@app:worker|x}"
+
+
+def test_versioning_override(bench: Any) -> None:
+    run = bare(
+        bench,
+        """
+    local pinned = {mode = "pinned", version = {deployment_name = "fleet", build_id = "7"}}
+    coroutine.spawn(function()
+        process.with_options({["workflow.versioning_override"] = pinned}):spawn("app:child", "app:worker")
+    end)
+    process.with_options({["workflow.versioning_override"] = "auto_upgrade"}):spawn("app:child", "app:worker")
+    """,
+    )
+    first, second = (c.start_child_workflow_execution.versioning_override for c in run.start())
+    assert (first.pinned.behavior, first.pinned.version.deployment_name, first.pinned.version.build_id) == (
+        1,
+        "fleet",
+        "7",
+    )
+    assert second.auto_upgrade
 
 
 @pytest.mark.parametrize(
@@ -328,7 +419,8 @@ def test_wrong_values_are_invalid(bench: Any, call: str, message: str) -> None:
         ),
         ("['workflow.parent_close_policy'] = 'kill'", "expected one of"),
         ("['workflow.run_timeout'] = true", "expected a duration string or milliseconds number"),
-        ("['workflow.namespace'] = 'x'", "not supported for child workflows"),
+        ("['workflow.namespace'] = ''", "expected a non-empty string"),
+        ("['workflow.versioning_override'] = {mode = 'pinned'}", 'expected "auto_upgrade" or {mode = "pinned"'),
     ],
 )
 def test_wrong_options_are_invalid(bench: Any, options: str, message: str) -> None:
