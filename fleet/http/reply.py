@@ -7,6 +7,7 @@ a clean 500, and a short response has a Content-Length.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable
 
 from aiohttp import hdrs, web
@@ -27,14 +28,17 @@ class Reply:
         status: None until the script says one; then 200 is meant.
         headers: as they will be sent.
         touched: has the script set or written anything?
-        before_head: called with this just before the head goes out, in order; may change ``headers``.
+        before_head: called just before the head goes out, in order, with this and the length of the body (None: it
+            comes in pieces); may change ``headers`` and set ``encoder``.
+        encoder: compresses the body, or None.
     """
 
     def __init__(self, request: web.BaseRequest, write_timeout: float | None) -> None:
         self.status: int | None = None
         self.headers: CIMultiDict[str] = CIMultiDict({hdrs.SERVER: _SERVER})
         self.touched = False
-        self.before_head: list[Callable[[Reply], None]] = []
+        self.before_head: list[Callable[[Reply, int | None], None]] = []
+        self.encoder: zlib._Compress | None = None
         self._request = request
         self._write_timeout = write_timeout
         self._pieces: list[bytes] = []
@@ -69,12 +73,14 @@ class Reply:
             try:
                 async with asyncio.timeout(self._write_timeout):
                     if self._stream is None:
-                        self._finish_head()
+                        self._finish_head(None)
                         self._stream = web.StreamResponse(status=self.status or 200, headers=self.headers)
                         await self._stream.prepare(self._request)
                     data = b"".join(self._pieces)
                     self._pieces.clear()
                     self._held = 0
+                    if data and self.encoder is not None:
+                        data = self.encoder.compress(data) + self.encoder.flush(zlib.Z_SYNC_FLUSH)
                     if data and self._request.method != hdrs.METH_HEAD:
                         await self._stream.write(data)
             except TimeoutError:
@@ -90,11 +96,16 @@ class Reply:
         if self._stream is not None:
             try:
                 await self.send()
-            except RequestFailed:
+                if self.encoder is not None:
+                    await self._stream.write(self.encoder.flush())
+            except (RequestFailed, ConnectionError):
                 self.abort()
             return self._stream
-        self._finish_head()
-        return web.Response(status=self.status or 200, headers=self.headers, body=b"".join(self._pieces))
+        body = b"".join(self._pieces)
+        self._finish_head(len(body))
+        if self.encoder is not None:
+            body = await asyncio.to_thread(_encoded, self.encoder, body)
+        return web.Response(status=self.status or 200, headers=self.headers, body=body)
 
     def replace(self, status: int, text: str) -> None:
         """Forget what has not been sent and answer with a line of plain text."""
@@ -109,11 +120,15 @@ class Reply:
         if self._request.transport is not None:
             self._request.transport.abort()
 
-    def _finish_head(self) -> None:
+    def _finish_head(self, length: int | None) -> None:
         if hdrs.CONTENT_TYPE not in self.headers and self._pieces:
             self.headers[hdrs.CONTENT_TYPE] = _type_of(self._pieces[0])
         for hook in self.before_head:
-            hook(self)
+            hook(self, length)
+
+
+def _encoded(encoder: zlib._Compress, body: bytes) -> bytes:
+    return encoder.compress(body) + encoder.flush()
 
 
 def _type_of(data: bytes) -> str:

@@ -16,6 +16,7 @@ from fleet.registry import HttpServiceEntry
 from fleet.registry.kinds.http import HttpHostOptions
 
 from .exchange import Exchange
+from .middleware import steps_of
 from .routes import Route, RouteTable
 from .tls import TlsError, server_context
 
@@ -64,6 +65,7 @@ class HttpServer:
         self.requires = entry.requires
         routers = [router for router in app.http_routers.values() if router.server == entry.id]
         self.routes = RouteTable(routers, app.http_endpoints.values())
+        self._middleware = {router.id: steps_of(router) for router in routers}
         self.warnings = _warnings(entry)
         self._entry = entry
         self._functions = functions
@@ -160,6 +162,8 @@ class HttpServer:
     async def _dispatch(self, exchange: Exchange) -> None:
         request, reply = exchange.request, exchange.reply
         match = self.routes.match(request.method, request.rel_url.raw_path)
+        if match.router is not None and any(step(exchange) for step in self._middleware[match.router.id]):
+            return
         if match.route is not None:
             exchange.params = match.params
             await self._run(exchange, match.route)

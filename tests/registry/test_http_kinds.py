@@ -26,14 +26,13 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
   addr: 127.0.0.1:9090
   timeouts: {read: 5s, write: 10s, idle: 1m}
   host: {buffer_size: 10, worker_count: 2}
-  tls: {mode: manual, cert: c, key: k, client_auth: require_any}
+  tls: {mode: manual, cert: c, key: k, client_ca: a, client_auth: verify_if_given}
   lifecycle: {auto_start: true}
 - name: more
   kind: http.router
   meta: {server: "app:big"}
   middleware: [cors, ratelimit]
-  options: {cors.allow.origins: "*", cors.max.age: 86400, cors.allow.credentials: true}
-  post_middleware: [endpoint_firewall]
+  options: {cors.allow.origins: "https://a.example", cors.max.age: 86400, cors.allow.credentials: true}
 - {name: e, kind: http.endpoint, meta: {router: "app:more"}, func: "app:f", method: POST, path: "/a/:id/{rest...}"}
 """
     )
@@ -47,7 +46,11 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
     router, more = loaded.entries_of("http.router")
     assert isinstance(router, HttpRouterEntry) and isinstance(more, HttpRouterEntry)
     assert (router.server, router.path_prefix, more.path_prefix) == ("app:server", "/api", "")
-    assert more.options == {"cors.allow.origins": "*", "cors.max.age": "86400", "cors.allow.credentials": "true"}
+    assert more.options == {
+        "cors.allow.origins": "https://a.example",
+        "cors.max.age": "86400",
+        "cors.allow.credentials": "true",
+    }
     endpoint = loaded.entries["app:e"]
     assert isinstance(endpoint, HttpEndpointEntry)
     assert (endpoint.router, endpoint.func, endpoint.path) == ("app:more", "app:f", "/a/{id}/{rest...}")
@@ -70,7 +73,33 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
         ),
         ("kind: http.service, addr: ':1', tls: {mode: manual}", "tls.mode: tls.mode manual needs cert and key"),
         ("kind: http.service, addr: ':1', tls: {client_auth: x}", "tls.client_auth: is not a known value"),
+        ("kind: http.service, addr: ':1', tls: {mode: auto}", "tls.mode: tls.mode auto is not available: nothing here"),
+        (
+            "kind: http.service, addr: ':1', tls: {client_auth: require_any}",
+            "tls.client_auth: require_any is not available: a certificate that nobody verifies proves nothing (expected",
+        ),
+        (
+            "kind: http.service, addr: ':1', tls: {client_auth: require_and_verify}",
+            "tls.client_auth: require_and_verify needs client_ca",
+        ),
         ("kind: http.router", "meta.server: server metadata is required"),
+        (
+            "kind: http.router, prefix: /x, meta: {server: server}, middleware: [cors, token_auth]",
+            "middleware.1: token_auth is not available\n    there are no security tokens here: check the caller in the h",
+        ),
+        (
+            "kind: http.router, prefix: /x, meta: {server: server}, post_middleware: [endpoint_firewall]",
+            "post_middleware.0: endpoint_firewall is not available\n    there are no security policies here",
+        ),
+        (
+            "kind: http.router, prefix: /x, meta: {server: server}, middleware: [ratelimit], options: {ratelimit.key: me}",
+            "options: ratelimit.key has a value that it cannot have (expected ip, header:NAME or query:NAME)",
+        ),
+        (
+            "kind: http.router, prefix: /x, meta: {server: server}, middleware: [cors],"
+            " options: {cors_allow_credentials: true}",
+            "options: every site could act with the credentials of its visitors\n    name the origins that may",
+        ),
         ("kind: http.router, meta: {server: f}", "meta.server: refers to app:f, which is a function.lua"),
         (
             "kind: http.router, meta: {server: server}, prefix: api",
@@ -126,6 +155,14 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
             "path: uses a parameter name twice",
         ),
         (
+            "kind: http.endpoint, meta: {router: router}, func: f, method: GET, path: '/{a}.json'",
+            "path: has a parameter that is only a part of its segment",
+        ),
+        (
+            "kind: http.endpoint, meta: {router: router}, func: f, method: GET, path: '/orders/{a}/'",
+            "path: GET /api/orders/{a}/ is answered already by app:first",
+        ),
+        (
             "kind: http.endpoint, meta: {router: router}, func: f, method: GET, path: '/orders/:number'",
             "path: GET /api/orders/{number} is answered already by app:first (app.yaml:6)",
         ),
@@ -136,3 +173,23 @@ def test_refusals(app: Sandbox, entry: str, message: str) -> None:
     (error,) = app.errors()
     assert error.startswith("app.yaml:7: error: entry app:x: ")
     assert message in error
+
+
+def test_middleware_without_effect_is_a_warning(app: Sandbox) -> None:
+    app.entries(
+        BASE
+        + """
+- name: more
+  kind: http.router
+  prefix: /more
+  meta: {server: server}
+  middleware: [metrics]
+  options: {cors.max.age: 5, cors.allow.origin: x}
+"""
+    )
+    assert [warning.render() for warning in app.load().warnings] == [
+        "app.yaml:12: warning: entry app:more: middleware.0: metrics has no effect: requests are not counted per router",
+        "app.yaml:13: warning: entry app:more: options: cors.max.age has no effect: cors is not among the middleware",
+        "app.yaml:13: warning: entry app:more: options: unknown option cors.allow.origin, it has no effect\n"
+        "    did you mean cors.allow.origins?",
+    ]

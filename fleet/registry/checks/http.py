@@ -36,8 +36,8 @@ def _routes(catalog: Catalog) -> None:
         router = catalog.get(HttpRouterEntry, endpoint.router)
         if router is None:
             continue
-        # Names of parameters do not tell routes apart, only where they stand.
-        shape = _PARAMETER.sub("{}", _WILDCARD.sub("{...}", router.path_prefix + endpoint.path))
+        # Names of parameters do not tell routes apart, only where they stand; nor does a slash at the end.
+        shape = _PARAMETER.sub("{}", _WILDCARD.sub("{...}", (router.path_prefix + endpoint.path).rstrip("/")))
         first = taken.setdefault((router.server, endpoint.method, shape.replace("{...}", "*")), endpoint)
         if first is not endpoint:
             catalog.error(

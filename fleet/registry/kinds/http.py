@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .. import middleware
 from ..nodes import Node
 from ..schema import Flaw, Mismatch, Scope, record, setting
 from ..secret import Secret
@@ -20,6 +21,7 @@ POST_MIDDLEWARE = ("endpoint_firewall", "resource_firewall")
 _OPTION_MAP = MapOf(Text(scalars=True))
 _COLON_PARAMETER = re.compile(r"(?<=/):([A-Za-z_][A-Za-z0-9_]*)")
 _PARAMETER = re.compile(r"\{([^{}/]*)\}")
+_SEGMENT = re.compile(r"\{[^{}]*\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.\.\.)?")
 
 
@@ -53,8 +55,16 @@ class HttpTls:
     )
 
     def flaws(self) -> Iterator[Flaw]:
+        if self.mode == "auto":
+            hint = "write mode: manual with cert and key, or let a proxy in front do TLS"
+            yield Flaw("mode", "tls.mode auto is not available: nothing here fetches certificates", hint=hint)
         if self.mode == "manual" and not (self.cert and self.key):
             yield Flaw("mode", "tls.mode manual needs cert and key")
+        if self.client_auth in ("request", "require_any"):
+            message = f"{self.client_auth} is not available: a certificate that nobody verifies proves nothing"
+            yield Flaw("client_auth", message, expected="verify_if_given or require_and_verify")
+        elif self.client_auth is not None and not self.client_ca:
+            yield Flaw("client_auth", f"{self.client_auth} needs client_ca, the authority of the clients' certificates")
 
 
 @record
@@ -94,6 +104,11 @@ class HttpRouterEntry(Entry):
     post_middleware: tuple[str, ...] = setting(ListOf(Choice(POST_MIDDLEWARE)), default=())
     post_options: dict[str, str] = setting(_OPTION_MAP, default_factory=dict)
 
+    def flaws(self) -> Iterator[Flaw]:
+        yield from middleware.flaws(self.middleware, self.options)
+        for number, name in enumerate(self.post_middleware):
+            yield Flaw(f"post_middleware.{number}", f"{name} is not available", hint=middleware.ABSENT[name])
+
     @property
     def path_prefix(self) -> str:
         """The prefix in one spelling: leading slash, no trailing one; "" for the root."""
@@ -113,6 +128,8 @@ class RoutePath:
             raise Mismatch("has a malformed parameter", expected="segments such as {id}, or {rest...} at the end")
         if any(name.endswith("...") for name in names[:-1]) or ("...}" in path and not path.endswith("...}")):
             raise Mismatch("has a wildcard that is not at the end", expected="{rest...} as the last segment")
+        if any("{" in segment and not _SEGMENT.fullmatch(segment) for segment in path.split("/")):
+            raise Mismatch("has a parameter that is only a part of its segment", expected="segments such as {id}")
         if len(set(names)) < len(names):
             raise Mismatch("uses a parameter name twice")
         return path
