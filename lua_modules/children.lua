@@ -58,6 +58,13 @@ local function headers(spec)
     return lib.next(sent) and sent or nil
 end
 
+-- The one spelling of the option and the other are one set of attributes.
+local function indexed(o)
+    local fields = o.search_attributes or {}
+    for name, payload in lib.pairs(o.typed_search_attributes or {}) do fields[name] = payload end
+    return lib.next(fields) ~= nil and { indexed_fields = fields } or nil
+end
+
 --- children.start(id, worker, values, spec, started, ended) -> child {seq=, pid=} | nil, err (INVALID)
 -- worker: id of a temporal.worker or a raw task queue; nil for the worker that the entry names. values: list with n.
 -- spec: {options=, context=, name=, messages=}. started(err): the server has it, or not. ended(value, err): only after a start.
@@ -90,8 +97,8 @@ function children.start(id, worker, values, spec, started, ended)
             workflow_execution_timeout = o.execution_timeout, workflow_run_timeout = o.run_timeout,
             workflow_task_timeout = o.task_timeout, parent_close_policy = o.parent_close_policy,
             workflow_id_reuse_policy = o.id_reuse_policy, retry_policy = o.retry_policy,
-            cron_schedule = o.cron_schedule, memo = o.memo, versioning_intent = o.versioning_intent,
-            priority = o.priority, versioning_override = o.versioning_override,
+            cron_schedule = o.cron_schedule, memo = o.memo, search_attributes = indexed(o),
+            versioning_intent = o.versioning_intent, priority = o.priority, versioning_override = o.versioning_override,
             cancellation_type = o.wait_for_cancellation and WAIT_CANCELLATION_COMPLETED or WAIT_CANCELLATION_REQUESTED,
         },
         user_metadata = metadata(o),

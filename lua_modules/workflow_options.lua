@@ -37,6 +37,11 @@ local function versioning_override(value)
     } } }
 end
 
+local function search_attributes(value)
+    if type(value) ~= "table" then return nil, "a table" end
+    return load("attributes").search(value)
+end
+
 local READERS = {
     id = text,
     namespace = text,
@@ -50,6 +55,8 @@ local READERS = {
     retry_policy = shared.retry_policy,
     cron_schedule = text,
     memo = memo,
+    search_attributes = search_attributes,
+    typed_search_attributes = search_attributes,
     parent_close_policy = enumeration({ terminate = 1, abandon = 2, request_cancel = 3 }),
     wait_for_cancellation = flag,
     versioning_intent = shared.versioning_intent,
@@ -69,9 +76,6 @@ local OUTSIDE = {
     id_conflict_policy = true, start_delay = true, enable_eager_start = true,
     execution_error_when_already_started = true,
 }
-local UNSUPPORTED = {
-    search_attributes = true, typed_search_attributes = true,
-}
 
 local function bare_name(key)
     if type(key) ~= "string" then return false end
@@ -82,7 +86,6 @@ local function refused(given)
     for key in pairs(given or {}) do
         local name = bare_name(key)
         if OUTSIDE[name] then return key .. ": a child workflow has no such option, only a start from outside" end
-        if UNSUPPORTED[name] then return key .. ": not supported for child workflows" end
     end
 end
 

@@ -11,6 +11,7 @@ _KNOWN = (
     ("fleet.server.errors", "ServerError", SERVER),
     ("fleet.worker.connect_error", "ConnectError", SERVER),
     ("temporalio.service", "RPCError", SERVER),
+    ("fleet.worker.declared", "MissingSearchAttributes", CONFIGURATION),
     ("fleet.worker.options", "WorkerOptionsError", CONFIGURATION),
     ("fleet.worker.lifecycle", "StartError", CONFIGURATION),
     ("fleet.worker.lifecycle", "ServiceFailed", FAILED),

@@ -19,6 +19,7 @@ from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
 
 from .client import client_warnings
+from .declared import check_search_attributes
 from .lifecycle import Supervisor
 from .options import worker_options
 
@@ -88,7 +89,8 @@ async def serve(
     overrides: arguments of temporalio's Worker that win over what the entries say.
     client_ids: serve the workers of these clients only; all when None.
     services: how to run the services that are no workers; None leaves them out.
-    Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError.
+    Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError,
+    MissingSearchAttributes when a namespace lacks a search attribute that its client declares.
     """
     entries = [worker for worker in app.workers.values() if client_ids is None or worker.client in client_ids]
     async with AsyncExitStack() as stack:
@@ -102,6 +104,7 @@ async def serve(
         serving = Serving(app, functions, node, clients)
         for id in needed:
             serving.warnings.extend(client_warnings(app.clients[id]))
+            serving.warnings.extend(await check_search_attributes(clients[id], app.clients[id]))
         deliveries = Deliveries(node)
         for id in needed:
             await stack.enter_async_context(_running(deliveries.worker(clients[id]), f"of processes at {id}", serving))

@@ -110,6 +110,7 @@ class WorkflowScripts:
         worker_id = self.app.workflows[entry_id].worker or ""
         worker = self.app.workers.get(worker_id)
         client_id = worker.client if worker is not None else ""
+        client = self.app.clients.get(client_id)
         context = {"workflow_id": info.workflow_id, "run_id": info.run_id, "entry": entry_id}
 
         def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
@@ -121,6 +122,7 @@ class WorkflowScripts:
             "activity": self._activities.get,
             "workflow": self._child,
             "worker_queue": self._worker_queue,
+            "search_attributes": lambda: dict(client.search_attributes) if client is not None else {},
             "run_info": lambda: {
                 "task_queue": origin.task_queue,
                 "namespace": origin.namespace,

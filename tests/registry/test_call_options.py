@@ -12,7 +12,7 @@ def function(app: Sandbox, options: str) -> None:
 
 def workflow(app: Sandbox, options: str) -> None:
     app.entries(
-        "- {name: c, kind: temporal.client, address: 'x:1'}\n"
+        "- {name: c, kind: temporal.client, address: 'x:1', search_attributes: {A: Keyword}}\n"
         "- {name: k, kind: temporal.worker, client: c, task_queue: q}\n"
         "- name: w\n  kind: workflow.lua\n  source: return 1\n"
         f"  meta: {{temporal: {{workflow: {{worker: k}}}}, options: {options}}}"

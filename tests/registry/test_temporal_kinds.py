@@ -343,3 +343,23 @@ def test_two_workers_cannot_share_client_and_queue(app: Sandbox) -> None:
         "app.yaml:10: error: entry app:w2: task_queue: task queue q of client app:c has a worker already: "
         "app:w (app.yaml:6)\n    give it another queue, or let its workflows and activities name that worker"
     ]
+
+
+def test_search_attributes_of_a_workflows_options_are_declared(app: Sandbox) -> None:
+    app.entries(
+        WORKER.replace("7233\n", "7233\n  search_attributes: {status: Keyword}\n")
+        + """- name: flow
+  kind: workflow.lua
+  source: return 1
+  meta:
+    temporal: {workflow: {worker: app:w}}
+    options:
+      temporal.workflow.search_attributes: {status: new, statsu: x, weight: 5}
+"""
+    )
+    assert app.rendered() == [
+        "app.yaml:14: error: entry app:flow: meta: temporal.workflow.search_attributes: search attribute statsu is not"
+        " declared on app:c\n    did you mean status?",
+        "app.yaml:14: error: entry app:flow: meta: temporal.workflow.search_attributes: search attribute weight is not"
+        " declared on app:c\n    add it to search_attributes: of app:c",
+    ]

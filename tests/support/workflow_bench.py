@@ -74,6 +74,7 @@ class Bench:
     root: Path
     queue: str = field(default_factory=lambda: f"q-{uuid.uuid4().hex[:12]}")
     entries: list[dict[str, Any]] = field(default_factory=list)
+    search_attributes: dict[str, str] = field(default_factory=dict)
 
     def lua(
         self,
@@ -122,7 +123,8 @@ class Bench:
 
     def load(self) -> App:
         """Write the YAML and load the application."""
-        entries = [CLIENT, {**WORKER, "task_queue": self.queue}, *self.entries]
+        client = {**CLIENT, "search_attributes": self.search_attributes}
+        entries = [client, {**WORKER, "task_queue": self.queue}, *self.entries]
         document = {"version": "1.0", "namespace": "app", "entries": entries}
         (self.root / "_index.yaml").write_text(yaml.safe_dump(document))
         return fleet.load_app(self.root)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalog import Catalog
-from . import env, http, lua, references, services
+from . import attributes, env, http, lua, references, services
 
 
 def check_all(catalog: Catalog) -> None:
@@ -11,5 +11,6 @@ def check_all(catalog: Catalog) -> None:
     references.check(catalog)
     lua.check(catalog)
     services.check(catalog)
+    attributes.check(catalog)
     http.check(catalog)
     env.check(catalog)
