@@ -1,4 +1,5 @@
--- Starting processes outside workflows (lua_api.md 2): process.lua entries on a process.host of this node.
+-- Starting processes and workflows outside workflows (lua_api.md 2, workflows.md 3): a process.lua entry on a process.host
+-- is a process of this node, everything else a workflow.
 local core, base, host, load = ...
 local lib = core.lib
 local _, internal = load("errors")
@@ -25,7 +26,12 @@ local function encode(id, values, spec)
     for i, message in lib.ipairs(spec.messages or {}) do
         messages[i] = { topic = message.topic, payloads = lib.t_move(message.payloads, 1, message.payloads.n, 1, {}) }
     end
-    return { arguments = arguments, context = context, name = spec.name, messages = messages }
+    local batch
+    if spec.messages then
+        batch = load("message_batch").encode(spec.messages, core.host("process_pid"))
+        batch.n = nil
+    end
+    return { arguments = arguments, context = context, name = spec.name, messages = messages, batch = batch }
 end
 
 local function check_options(id, options)
@@ -35,21 +41,28 @@ local function check_options(id, options)
         .. ": options of workflows need the id of a workflow and of a temporal.worker", false)
 end
 
-local function start(name, ...)
-    local extra = lib.t_pack(...)
-    return function(id, place, values, spec)
-        local wrong = check_options(id, spec.options)
-        if wrong then return nil, wrong end
-        local encoded, err = encode(id, values, spec)
-        if not encoded then return nil, err end
-        return host.request(name, id, place, encoded, lib.t_unpack(extra, 1, extra.n))
+-- verb: "spawn" or "exec"; what follows are its switches. -> what Python answered | nil, err
+local function start(verb, id, place, values, spec, ...)
+    local kind, options, wrong = "process", nil, nil
+    if core.host("process_runs_here", id, place) then
+        wrong = check_options(id, spec.options)
+    else
+        kind = "workflow"
+        options, wrong = load("workflow_starts").resolve(id, place, spec.options)
     end
+    if wrong then return nil, wrong end
+    local encoded, err = encode(id, values, spec)
+    if not encoded then return nil, err end
+    encoded.options = options
+    return host.request(kind .. "_" .. verb, id, place, encoded, ...)
 end
 
-local run = start("process_exec")
+local function spawn(monitor, link)
+    return function(id, place, values, spec) return start("spawn", id, place, values, spec, monitor, link) end
+end
 
 local function exec(id, place, values, spec)
-    local payload, err = run(id, place, values, spec)
+    local payload, err = start("exec", id, place, values, spec)
     if err then return nil, err end
     local value = core.from_payload(payload)
     local wrong, encoding = core.undecodable(value)
@@ -59,10 +72,10 @@ end
 
 --- starts.starters: the functions of process that start something, by name; the switches are monitor and link
 starts.starters = {
-    spawn = start("process_spawn", false, false),
-    spawn_monitored = start("process_spawn", true, false),
-    spawn_linked = start("process_spawn", false, true),
-    spawn_linked_monitored = start("process_spawn", true, true),
+    spawn = spawn(false, false),
+    spawn_monitored = spawn(true, false),
+    spawn_linked = spawn(false, true),
+    spawn_linked_monitored = spawn(true, true),
     exec = exec,
 }
 

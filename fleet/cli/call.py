@@ -7,6 +7,7 @@ import json
 import sys
 
 from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
 
 from fleet.activity import FunctionFailed, Functions
 from fleet.process import Node
@@ -45,8 +46,12 @@ def run(args: argparse.Namespace) -> int:
     return run_async(_call(app, args.entry, texts, args.json))
 
 
+async def _unreachable(client_id: str) -> Client:
+    raise ConnectionError("a single call has no Temporal server")
+
+
 async def _call(app: App, entry: str, texts: list[str], as_json: bool) -> int:
-    async with Functions.open(app) as functions, Node(functions):
+    async with Functions.open(app) as functions, Node(functions, _unreachable):
         try:
             result = await functions.call(entry, [payload_of(text).SerializeToString() for text in texts])
         except FunctionFailed as error:

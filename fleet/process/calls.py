@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fleet._core import LuaError
+from fleet.activity.payloads import encode
 from fleet.activity.running import Call
 from fleet.modules import RequestFailed
 from fleet.modules.caller import raw, text
@@ -15,7 +15,7 @@ from . import pid as pids
 from .mailbox import MailboxClosed, Message
 from .pid import Pid
 from .process import Process
-from .spawning import ProcessGone, Spawn
+from .spawning import ProcessElsewhere, ProcessGone
 
 if TYPE_CHECKING:
     from .node import Node
@@ -32,6 +32,7 @@ class Calls:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._workflows = node.workflows
         self.call_host: dict[str, Callable[..., Any]] = {
             "process_pid": self.pid,
             "process_reads_events": self.reads_events,
@@ -43,8 +44,6 @@ class Calls:
         }
         self.requests: dict[str, Callable[..., Awaitable[Any]]] = {
             "process_send": self.send,
-            "process_spawn": self.spawn,
-            "process_exec": self.exec,
             "process_terminate": self.terminate,
             "process_cancel": self.cancel,
             "process_monitor": self.monitor,
@@ -93,7 +92,7 @@ class Calls:
         return self._node.names.unregister(text(name))
 
     def _resolve(self, destination: str | bytes) -> Pid | Process:
-        """The process of this node, or the PID of something elsewhere, that a PID or name stands for.
+        """The process of this node, or the PID of a workflow, that a PID or name stands for.
 
         Raises RequestFailed (NOT_FOUND)."""
         given = text(destination)
@@ -104,8 +103,12 @@ class Calls:
             if named is None or pid is None:
                 raise RequestFailed("NOT_FOUND", f"could not resolve {given!r} as PID or registered name")
             given = named
-        if pid.node != self._node.id:
+        if pid.is_workflow:
             return pid
+        if pid.node == "" and (worker := self._node.functions.app.workers.get(pid.host)) is not None:
+            return Pid(worker.client, pid.host, pid.id)
+        if pid.node != self._node.id:
+            raise ProcessElsewhere(pid)
         process = self._node.process(given)
         if process is None:
             raise ProcessGone(given)
@@ -127,7 +130,11 @@ class Calls:
         """Send, and wait until the message has been taken."""
         target = self._resolve(destination)
         if isinstance(target, Pid):
-            raise _elsewhere(target)
+            message = self._message(call, topic, payloads)
+            await self._workflows.signal(
+                target.node, target.id, message.topic, message.payloads, encode(message.sender)
+            )
+            return True
         try:
             await target.mailbox.put(self._message(call, topic, payloads))
         except MailboxClosed:
@@ -137,55 +144,14 @@ class Calls:
     def _message(self, call: Call, topic: str | bytes, payloads: Any) -> Message:
         return Message(text(topic), [raw(payload) for payload in payloads], self._node.process_of(call).pid)
 
-    # ---- starting
-
-    async def spawn(self, call: Call, entry_id: str, host: str, spec: Any, monitor: bool, link: bool) -> str:
-        """Start a process; its PID."""
-        process = self._node.spawn(self._spec(call, entry_id, host, spec))
-        own = self._node.process_of(call)
-        if process is not own:
-            if monitor:
-                own.monitor(process)
-            if link:
-                own.link(process)
-        return process.pid
-
-    async def exec(self, call: Call, entry_id: str, host: str, spec: Any) -> bytes | LuaError:
-        """Start a process and wait for its result. If the wait is cancelled, the process is as well."""
-        start = self._spec(call, entry_id, host, spec)
-        # A name that is taken leads to a process of somebody else.
-        found = bool(start.name) and self._node.names.lookup(start.name) is not None
-        process = _another(self._node.process_of(call), self._node.spawn(start), "wait for")
-        process.awaited = True
-        try:
-            return await asyncio.shield(process.result)
-        except asyncio.CancelledError:
-            if process.task is not None and not found:
-                process.task.cancel()
-            raise
-
-    def _spec(self, call: Call, entry_id: str, host: str, given: Any) -> Spawn:
-        sender = self._node.process_of(call).pid
-        context = given.get("context")
-        return Spawn(
-            text(entry_id),
-            text(host),
-            arguments=[raw(payload) for payload in given["arguments"]],
-            context=call.context if context is None else raw(context),
-            name=text(given.get("name") or ""),
-            messages=[
-                Message(text(message["topic"]), [raw(payload) for payload in message["payloads"]], sender)
-                for message in given.get("messages") or ()
-            ],
-        )
-
     # ---- ending and watching
 
     async def terminate(self, call: Call, destination: str | bytes) -> bool:
         """End a process at once; those who watch it get an error."""
         target = self._resolve(destination)
         if isinstance(target, Pid):
-            raise _elsewhere(target)
+            await self._workflows.terminate(target.node, target.id)
+            return True
         target.kill(LuaError(TERMINATED, "CANCELED", False))
         return True
 
@@ -193,7 +159,8 @@ class Calls:
         """Ask a process to end; with a deadline (nanoseconds) it is ended when that has passed."""
         target = self._resolve(destination)
         if isinstance(target, Pid):
-            raise _elsewhere(target)
+            await self._workflows.cancel(target.node, target.id, text(reason))
+            return True
         target.cancel(text(reason), self._node.process_of(call).pid, deadline / 1e9 if deadline else None)
         return True
 
@@ -207,19 +174,22 @@ class Calls:
             own.exited(gone.pid, gone.error)
             return True
         if isinstance(target, Pid):
-            raise _elsewhere(target)
+            own.watches.add(self._workflows, target, "monitor")
+            return True
         own.monitor(_another(own, target, "monitor"))
         return True
 
     async def unmonitor(self, call: Call, destination: str | bytes) -> bool:
         """No EXIT any more."""
+        own = self._node.process_of(call)
         try:
             target = self._resolve(destination)
         except ProcessGone:
             return True
         if isinstance(target, Pid):
-            raise _elsewhere(target)
-        self._node.process_of(call).unmonitor(target)
+            own.watches.remove(target, "monitor")
+        else:
+            own.unmonitor(target)
         return True
 
     async def link(self, call: Call, destination: str | bytes) -> bool:
@@ -227,19 +197,22 @@ class Calls:
         own = self._node.process_of(call)
         target = self._resolve(destination)
         if isinstance(target, Pid):
-            raise _elsewhere(target)
+            own.watches.add(self._workflows, target, "link")
+            return True
         own.link(_another(own, target, "link"))
         return True
 
     async def unlink(self, call: Call, destination: str | bytes) -> bool:
         """Share them no more."""
+        own = self._node.process_of(call)
         try:
             target = self._resolve(destination)
         except ProcessGone:
             return True
         if isinstance(target, Pid):
-            raise _elsewhere(target)
-        self._node.process_of(call).unlink(target)
+            own.watches.remove(target, "link")
+        else:
+            own.unlink(target)
         return True
 
 
@@ -247,9 +220,3 @@ def _another(own: Process, target: Process, verb: str) -> Process:
     if own is target:
         raise RequestFailed("INVALID", f"a process cannot {verb} itself")
     return target
-
-
-def _elsewhere(pid: Pid) -> RequestFailed:
-    return RequestFailed(
-        "NOT_FOUND", f"process not found: {pid} lives in another serving process, or lived in an earlier one"
-    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
 from temporalio.client import Client
@@ -16,8 +17,10 @@ from fleet._core import LuaError
 from fleet.activity import LuaApplicationError, payloads
 
 from .mailbox import MailboxClosed, Message
-from .node import Node
 from .spawning import ProcessGone
+
+if TYPE_CHECKING:
+    from .node import Node
 
 ACTIVITY = "lua-fleet.deliver"
 """Argument 1: JSON {to, topic, from, id}; the others are the message's values (lua_modules/node_send.lua)."""
@@ -42,15 +45,16 @@ class Deliveries:
         self._node = node
         # An attempt whose answer was lost is repeated within seconds: older ids are of no use.
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._workers: list[tuple[Worker, asyncio.Task[None]]] = []
 
-    def worker(self, client: Client) -> Worker:
-        """A worker, not yet running, for what the workflows of a client's namespace send."""
+    def poll(self, client: Client) -> None:
+        """From now on take what the workflows of the client's namespace send."""
 
         @activity.defn(dynamic=True)
         async def deliver(args: Sequence[RawValue]) -> None:
             self.take([arg.payload.SerializeToString() for arg in args])
 
-        return Worker(
+        worker = Worker(
             client,
             task_queue=queue_of(self._node),
             activities=[deliver],
@@ -60,6 +64,20 @@ class Deliveries:
             build_id=self._node.functions.app.content_hash,
             graceful_shutdown_timeout=timedelta(seconds=1),
         )
+        task = asyncio.create_task(worker.run(), name="worker of processes")
+        task.add_done_callback(self._ended)
+        self._workers.append((worker, task))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._node.on_failure(error)
+
+    async def close(self) -> None:
+        """Poll no more."""
+        workers, self._workers = self._workers, []
+        for worker, task in workers:
+            await worker.shutdown()
+            await asyncio.wait([task])
 
     def take(self, arguments: Sequence[bytes]) -> None:
         """Deliver one message.

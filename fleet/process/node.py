@@ -6,8 +6,10 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
+
+from temporalio.client import Client
 
 from fleet.activity import FunctionFailed, Functions
 from fleet.activity.running import Call
@@ -16,10 +18,14 @@ from fleet.modules.caller import text
 from fleet.registry import ProcessHostEntry
 
 from .calls import Calls
+from .delivery import Deliveries
 from .names import Names
 from .pid import Pid
 from .process import Process
 from .spawning import Spawn
+from .starts import Starts
+from .workflow_clients import Connect, WorkflowClients
+from .workflow_control import Workflows
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +43,55 @@ class Node:
         id: the node part of PIDs; another one at each start, so that no PID ever means a second process.
         functions: what runs the code.
         names: the names that processes have here.
+        workflows: those of the application's temporal.clients.
+        on_failure: as given.
+        deliveries: what their workflows send to processes of this node.
         processes: the running ones, by PID; calls of functions are among them once somebody asked for their PID.
     """
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(
+        self, functions: Functions, connect: Connect, on_failure: Callable[[BaseException], None] = lambda _: None
+    ) -> None:
+        """
+        Args:
+            functions: what runs the code; before its first call.
+            connect: gives the client of a temporal.client entry, when workflows of it are wanted the first time.
+            on_failure: told when it can take no messages of workflows any more.
+        """
         self.id = f"n-{secrets.token_hex(6)}"
         self.functions = functions
         self.names = Names()
+        self.deliveries = Deliveries(self)
+        self.on_failure = on_failure
+        self._connect = connect
+        self._clients = WorkflowClients(functions.app, self._connected)
+        self.workflows = Workflows(functions.app, self._clients)
         self._closing = False
         self._numbers = itertools.count(1)
         self.processes: dict[str, Process] = {}
         self._hosts = {
             entry.id: entry.host for entry in functions.app.entries.values() if isinstance(entry, ProcessHostEntry)
         }
-        calls = Calls(self)
-        functions.call_host.update(calls.call_host)
-        functions.requests.update(calls.requests)
+        for part in (Calls(self), Starts(self)):
+            functions.call_host.update(part.call_host)
+            functions.requests.update(part.requests)
+
+    async def attend(self, client_id: str) -> None:
+        """Be there for the workflows of a temporal.client, which may have PIDs of this node: take their messages.
+
+        Clients that are used do so without it. Raises RequestFailed (UNAVAILABLE).
+        """
+        await self._clients.get(client_id)
+
+    async def _connected(self, client_id: str) -> Client:
+        client = await self._connect(client_id)
+        if not self._closing:
+            self.deliveries.poll(client)
+        return client
+
+    def is_host(self, id: str) -> bool:
+        """Whether processes are spawned there: is it a process.host?"""
+        return id in self._hosts
 
     # ---- finding processes
 
@@ -156,6 +195,8 @@ class Node:
                 ends.append(process.result)
         if ends:
             await asyncio.wait(ends)
+        self._clients.close()
+        await self.deliveries.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ from fleet.activity.running import Call
 from fleet.modules.caller import text
 
 from .mailbox import Mailbox, Message
+from .watching import Watches
 
 if TYPE_CHECKING:
     from .node import Node
@@ -25,6 +26,7 @@ class Process:
         monitors: who gets an EXIT event when it ends.
         links: who gets LINK_DOWN when it ends abnormally, and the other way round.
         trap_links: whether LINK_DOWN is an event for it; without, it fails.
+        watches: the workflows that it watches.
         reads_events: whether the script asked for its events.
         awaited: whether who started it waits for its end.
         result: its end, the payload of the result or an error.
@@ -45,6 +47,7 @@ class Process:
         "result",
         "task",
         "trap_links",
+        "watches",
     )
 
     def __init__(self, node: Node, pid: str, call: Call, capacity: int) -> None:
@@ -56,6 +59,7 @@ class Process:
         self.mailbox = Mailbox(self._hand_over, capacity)
         self.monitors: set[Process] = set()
         self.links: set[Process] = set()
+        self.watches = Watches(self)
         self.trap_links = False
         self.reads_events = False
         self.awaited = False
@@ -140,6 +144,7 @@ class Process:
             self._deadline.cancel()
         self._node.forget(self)
         self.mailbox.close()
+        self.watches.close()
         for other in self._watched:
             other.monitors.discard(self)
         for watcher in self.monitors:

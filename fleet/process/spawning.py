@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fleet.modules import RequestFailed
 
 from .mailbox import Message
+from .pid import Pid
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,11 @@ class ProcessGone(RequestFailed):
     def __init__(self, pid: str) -> None:
         super().__init__("NOT_FOUND", f"process not found: {pid} has ended or never existed")
         self.pid = pid
+
+
+class ProcessElsewhere(RequestFailed):
+    """Processes reach those of their own node, and workflows."""
+
+    def __init__(self, pid: Pid) -> None:
+        text = f"process not found: {pid} lives in another serving process, or lived in an earlier one"
+        super().__init__("NOT_FOUND", f"{text}; only workflows can be reached from everywhere")

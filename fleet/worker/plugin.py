@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import (
     Plugin,
     Replayer,
@@ -63,7 +63,11 @@ class LuaPlugin(Plugin):
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """Run the worker, then free what the functions hold and the states that no run took."""
-        async with self._functions, Node(self._functions):
+
+        async def own_client(id: str) -> Client:
+            return worker.client
+
+        async with self._functions, Node(self._functions, own_client):
             try:
                 await next(worker)
             finally:

@@ -14,7 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
 from fleet.http import HttpServer, http_servers
-from fleet.process import Deliveries, Node
+from fleet.process import Node
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
 
@@ -95,25 +95,26 @@ async def serve(
     entries = [worker for worker in app.workers.values() if client_ids is None or worker.client in client_ids]
     async with AsyncExitStack() as stack:
         functions = await stack.enter_async_context(Functions.open(app))
-        node = Node(functions)
         scripts = WorkflowScripts(app)
         stack.callback(scripts.close)
         scripts.programs.check()
         needed = sorted({entry.client for entry in entries})
         clients = dict(zip(needed, await asyncio.gather(*(connect(app.clients[id]) for id in needed)), strict=True))
+
+        async def client_of(id: str) -> Client:
+            # One without workers to serve is connected when a script wants it.
+            return clients[id] if id in clients else await connect(app.clients[id])
+
+        node = await stack.enter_async_context(Node(functions, client_of, lambda error: serving.fail(error)))
         serving = Serving(app, functions, node, clients)
         for id in needed:
             serving.warnings.extend(client_warnings(app.clients[id]))
             serving.warnings.extend(await check_search_attributes(clients[id], app.clients[id]))
-        deliveries = Deliveries(node)
-        for id in needed:
-            await stack.enter_async_context(_running(deliveries.worker(clients[id]), f"of processes at {id}", serving))
-        # Between the two: what drains may need processes, and they the answers of workflows.
-        await stack.enter_async_context(node)
+            await node.attend(id)
         for entry in entries:
             worker = _worker(entry, serving, scripts, overrides or {})
             if worker is not None:
-                serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry.id, serving))
+                serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry, serving))
         if services is not None:
             await stack.enter_async_context(_services(serving, services))
         yield serving
@@ -158,9 +159,9 @@ def _worker(
 
 
 @asynccontextmanager
-async def _running(worker: Worker, name: str, serving: Serving) -> AsyncIterator[Worker]:
+async def _running(worker: Worker, entry: WorkerEntry, serving: Serving) -> AsyncIterator[Worker]:
     """Run the worker; its own end is an error that `Serving.failed` raises."""
-    task = asyncio.create_task(worker.run(), name=f"worker {name}")
+    task = asyncio.create_task(worker.run(), name=f"worker {entry.id}")
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

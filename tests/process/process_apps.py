@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from temporalio.client import Client
 
 from fleet.activity import Functions
 from fleet.process import Node
@@ -19,6 +20,11 @@ def as_module(text: str) -> str:
     if "return { main" in text:
         return text
     return f"local function main(...)\n{text}\nend\nreturn {{ main = main }}\n"
+
+
+async def unreachable(client_id: str) -> Client:
+    """The connector where there is no server."""
+    raise ConnectionError("there is no server")
 
 
 class Apps:
@@ -58,7 +64,7 @@ class LocalBench:
     def open(self) -> None:
         """Load the application."""
         self.functions = Functions(self.apps.load())
-        self.node = Node(self.functions)
+        self.node = Node(self.functions, unreachable)
 
     async def call(self, text: str, *args: Any, **processes: str) -> Any:
         """The result of a function with this body, in an application with these processes."""
