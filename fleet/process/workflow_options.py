@@ -94,7 +94,8 @@ def policies(options: Mapping[str, Any], *, named: bool) -> Policies:
         # The server's own word for it is deprecated, and refused beside a conflict policy.
         return Policies(WorkflowIDConflictPolicy.TERMINATE_EXISTING, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
     if given is None:
-        use_existing = named if error_if_started is None else not error_if_started
+        # A generated id is nobody else's, and "fail" would bar its startup messages from a signal-with-start.
+        use_existing = not named or not error_if_started
         given = CONFLICT_POLICIES["use_existing" if use_existing else "fail"]
     elif given == CONFLICT_POLICIES["use_existing"] and error_if_started:
         given = CONFLICT_POLICIES["fail"]

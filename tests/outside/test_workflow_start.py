@@ -115,7 +115,8 @@ async def test_reuse_of_a_closed_id(bench: Any) -> None:
     ("options", "named", "conflict"),
     [
         ({}, True, "USE_EXISTING"),
-        ({}, False, "FAIL"),
+        ({}, False, "USE_EXISTING"),
+        ({"execution_error_when_already_started": True}, False, "USE_EXISTING"),
         ({"execution_error_when_already_started": True}, True, "FAIL"),
         ({"execution_error_when_already_started": False}, False, "USE_EXISTING"),
         ({"execution_error_when_already_started": False, "id_conflict_policy": FAIL}, True, "FAIL"),
