@@ -130,6 +130,7 @@ def test_lua_and_yaml_agree(bench: Any) -> None:
         "workflow.search_attributes": {"A": ["x"], "B": 1},
         "workflow.details": "text",
     }
+    bench.search_attributes = {"A": "KeywordList", "B": "Int"}
     bench.workflow("return 1", meta={"options": given})
     entry = bench.load().workflows["app:wf"]
     HOSTS["workflow_entry_options"] = lambda id, place: entry.options
