@@ -93,7 +93,7 @@ function children.start(id, worker, values, spec, started, ended)
     host.issue({
         start_child_workflow_execution = {
             seq = seq, namespace = namespace, workflow_id = workflow_id, workflow_type = entry.type,
-            task_queue = queue, input = encoded, headers = sent,
+            task_queue = o.task_queue or queue, input = encoded, headers = sent,
             workflow_execution_timeout = o.execution_timeout, workflow_run_timeout = o.run_timeout,
             workflow_task_timeout = o.task_timeout, parent_close_policy = o.parent_close_policy,
             workflow_id_reuse_policy = o.id_reuse_policy, retry_policy = o.retry_policy,

@@ -212,6 +212,11 @@ def test_a_child_in_another_namespace(bench: Any) -> None:
     assert result(run.activate(job)) == "{app:temporal/other@app:worker|x}"
 
 
+def test_the_option_task_queue_wins(bench: Any) -> None:
+    run = bare(bench, "process.with_options({['workflow.task_queue'] = 'own'}):spawn('app:child', 'app:worker')")
+    assert run.start()[0].start_child_workflow_execution.task_queue == "own"
+
+
 def test_versioning_override(bench: Any) -> None:
     run = bare(
         bench,
