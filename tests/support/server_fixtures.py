@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scenario import Stage
 from workflow_bench import Bench
 
 from fleet.server import EmbeddedServer
@@ -46,3 +47,9 @@ def server_address() -> Iterator[str]:
 def bench(server_address: str, tmp_path: Path) -> Bench:
     """A fresh application on the test server."""
     return Bench(server_address, tmp_path)
+
+
+@pytest.fixture
+def stage(server_address: str, tmp_path: Path) -> Stage:
+    """A fresh application on the test server, for scenarios."""
+    return Stage(server_address, tmp_path)

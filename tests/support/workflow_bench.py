@@ -123,11 +123,15 @@ class Bench:
 
     def load(self) -> App:
         """Write the YAML and load the application."""
-        client = {**CLIENT, "search_attributes": self.search_attributes}
-        entries = [client, {**WORKER, "task_queue": self.queue}, *self.entries]
-        document = {"version": "1.0", "namespace": "app", "entries": entries}
-        (self.root / "_index.yaml").write_text(yaml.safe_dump(document))
+        self.write_index(self.root, {"task_queue": self.queue})
         return fleet.load_app(self.root)
+
+    def write_index(self, root: Path, worker: dict[str, Any]) -> None:
+        """Write the YAML of the application; ``worker`` are fields of its worker."""
+        client = {**CLIENT, "search_attributes": self.search_attributes}
+        entries = [client, {**WORKER, **worker}, *self.entries]
+        document = {"version": "1.0", "namespace": "app", "entries": entries}
+        (root / "_index.yaml").write_text(yaml.safe_dump(document))
 
     async def client(self) -> Client:
         """A client of the test server."""
