@@ -89,7 +89,9 @@ def die_after_one_task() -> None:
 
     async def last_completion(self: BridgeWorker, completion: WorkflowActivationCompletion) -> None:
         await complete(self, completion)
-        if completion.run_id in tasks:
+        # A task with local activities goes on here until they have ended.
+        waits = any(command.HasField("schedule_local_activity") for command in completion.successful.commands)
+        if completion.run_id in tasks and not waits:
             os.kill(os.getpid(), signal.SIGKILL)
 
     BridgeWorker.poll_workflow_activation = noted_poll  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import CancelledError, FailureError
 from temporalio.worker import Replayer
 
@@ -191,6 +191,7 @@ class Bench:
             found = Outcome(history=await handle.fetch_history()).attributes(kind)
             if len(found) >= count:
                 return found[-1]
+            assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING, f"ended before any {kind}"
             await asyncio.sleep(0.05)
 
     async def replay(self, app: App, outcome: Outcome) -> None:
