@@ -188,10 +188,11 @@ class Bench:
     async def event(self, handle: WorkflowHandle[Any, Any], kind: str, count: int = 1) -> Any:
         """Wait until the history has `count` events of a kind; the attributes of the last of them."""
         while True:
+            status = (await handle.describe()).status
             found = Outcome(history=await handle.fetch_history()).attributes(kind)
             if len(found) >= count:
                 return found[-1]
-            assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING, f"ended before any {kind}"
+            assert status == WorkflowExecutionStatus.RUNNING, f"ended before any {kind}"
             await asyncio.sleep(0.05)
 
     async def replay(self, app: App, outcome: Outcome) -> None:
