@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .delivery import Deliveries
 from .node import Node
+from .services import process_services
 from .spawning import Spawn
 
-__all__ = ["Deliveries", "Node", "Spawn"]
+__all__ = ["Deliveries", "Node", "Spawn", "process_services"]

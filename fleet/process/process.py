@@ -114,14 +114,16 @@ class Process:
         """Tell the script that it should end; after ``deadline`` seconds it is ended."""
         self.call.post(["cancel_request", reason, sender])
         if deadline is not None:
-            error = LuaError("the deadline of its cancellation has passed", "CANCELED", False)
-            timer = asyncio.get_running_loop().call_later(deadline, self.kill, error)
-            if self._deadline is not None:
-                # The earlier deadline holds.
-                first, timer = sorted((self._deadline, timer), key=lambda handle: handle.when())
-                timer.cancel()
-                timer = first
-            self._deadline = timer
+            self._end_within(deadline)
+
+    def _end_within(self, seconds: float) -> None:
+        error = LuaError("the deadline of its cancellation has passed", "CANCELED", False)
+        timer = asyncio.get_running_loop().call_later(seconds, self.kill, error)
+        if self._deadline is not None:
+            # The earlier deadline holds.
+            timer, later = sorted((self._deadline, timer), key=lambda handle: handle.when())
+            later.cancel()
+        self._deadline = timer
 
     def stop(self, reason: str, grace: float) -> None:
         """End it in good order within ``grace`` seconds: by a CANCEL event if it reads events, else by interrupting."""
@@ -129,6 +131,7 @@ class Process:
             self.cancel(reason, None, grace)
         else:
             self.task.cancel()
+            self._end_within(grace)
 
     def kill(self, error: LuaError) -> None:
         """End it with an error."""

@@ -14,7 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
 from fleet.http import HttpServer, http_servers
-from fleet.process import Node
+from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
 
@@ -124,7 +124,7 @@ async def serve(
 async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[None]:
     """Run the services; after the workers, which they may need, and stopped before them."""
     servers = http_servers(serving.functions, loopback=options.loopback, drain=options.drain)
-    supervisor = Supervisor(serving.app, servers, serving.fail)
+    supervisor = Supervisor(serving.app, [*servers, *process_services(serving.node)], serving.fail)
     serving.http = [server for server in servers if server in supervisor.services]
     serving.warnings += supervisor.warnings
     for server in serving.http:
