@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup demo test lint types bench debug asan package clean
+.PHONY: help setup browser demo test lint types bench debug asan package clean
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
@@ -23,6 +23,11 @@ $(VENV)/.ready: pyproject.toml setup.py $(CORE_SOURCES)
 	  { echo "This Python cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv python3-dev gcc"; exit 1; }
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
+
+browser: ## Chromium, for the test of the web form (Debian, Ubuntu)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; }
 
 demo: setup ## an order survives kill -9 of its worker
 	@$(BIN)/python examples/orders/demo.py
