@@ -113,6 +113,33 @@ function attributes.memo(values)
     return encoded
 end
 
+-- What this run has changed, by name: a payload, or false for what was taken away.
+local function note_changes(given, encoded)
+    run.memo_changes = run.memo_changes or {}
+    for name, payload in pairs(encoded) do
+        run.memo_changes[name] = given[name] ~= core.json_null and payload
+    end
+end
+
+--- attributes.memo_of_next_run() -> name -> payload. Once a run has changed its memo, nobody else carries it over.
+function attributes.memo_of_next_run()
+    local memo = {}
+    for name, value in pairs(run.memo or {}) do
+        local wrong, encoding = core.undecodable(value)
+        if wrong then
+            host.log("warn", "memo " .. printable(name) .. " is not carried over: " .. wrong .. " (encoding " .. encoding .. ")")
+        else
+            memo[name] = core.payload(value)
+        end
+    end
+    for name, payload in pairs(run.memo_changes) do memo[name] = payload or nil end
+    if lib.next(memo) == nil then
+        -- None at all would be taken for "the same as this run began with".
+        for name in pairs(run.memo_changes) do memo[name] = core.payload(nil) end
+    end
+    return memo
+end
+
 local function wrong_part(given)
     if given.search == nil and given.memo == nil then return "at least one of search or memo required" end
     for _, part in lib.ipairs({ "search", "memo" }) do
@@ -142,6 +169,7 @@ function attributes.upsert(given)
         host.emit("upsert_workflow_search_attributes", { search_attributes = { indexed_fields = search } })
     end
     if lib.next(memo) ~= nil then
+        note_changes(given.memo, memo)
         host.emit("modify_workflow_properties", { upserted_memo = { fields = memo } })
     end
     return true, nil

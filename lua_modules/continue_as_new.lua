@@ -32,6 +32,7 @@ function continued.start(id, values)
     end
     host.emit("continue_as_new_workflow_execution", {
         workflow_type = workflow_type, task_queue = queue, arguments = encoded, headers = headers(),
+        memo = run.memo_changes and load("attributes").memo_of_next_run(),
     })
     core.stop()
     core.park(0)

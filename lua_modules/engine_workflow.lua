@@ -170,6 +170,7 @@ function jobs.initialize_workflow(job)
         original_run_id = job.original_execution_run_id or run.run_id,
     }
     run.context = header_context(job.headers)
+    run.memo = job.memo and job.memo.fields
     local arguments = job.arguments or { n = 0 }
     for i = 1, arguments.n do
         local wrong, encoding = core.undecodable(arguments[i])

@@ -64,7 +64,7 @@ function node_send.send(dest, target, topic, encoded, from)
         lines[dest] = { message }
         next_in(dest)
     end
-    local ok, err = core.park(2)
+    local ok, err = core.park(2, "process.send")
     if ok or err == nil then return ok, err end
     -- Interrupted or answered: either way nobody waits any more. What is in flight may arrive, the others stay here.
     message.task = nil

@@ -53,6 +53,7 @@ _READ: dict[str, set[str]] = {
         "first_execution_run_id",
         "attempt",
         "original_execution_run_id",
+        "memo",
     },
     "coresdk.workflow_completion.Success": {"commands", "used_internal_flags", "versioning_behavior"},
     "coresdk.workflow_completion.WorkflowActivationCompletion": {"run_id", "successful", "failed"},

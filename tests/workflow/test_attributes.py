@@ -119,6 +119,45 @@ async def test_a_child_starts_with_attributes_and_memo(bench: Any) -> None:
     assert decoded(initiated.memo.fields["source"]) == "api"
 
 
+async def test_continue_as_new_keeps_them(bench: Any) -> None:
+    bench.search_attributes = DECLARED
+    await ensure_search_attributes(await bench.client(), "default", DECLARED)
+    bench.workflow(
+        """
+    local round = ... or 1
+    if round == 3 then return "third" end
+    if round == 1 then
+        workflow.attrs({search = {status = "first", tags = {"a"}}, memo = {source = "web", gone = json.null}})
+    end
+    workflow.continue_as_new(round + 1)
+    """,
+        modules="workflow json",
+    )
+    app = bench.load()
+    async with bench.serving(app) as serving:
+        handle = await bench.start(serving, memo={"kept": {"a": 1}, "gone": True})
+        assert await handle.result() == "third"
+        told = await handle.describe()
+        assert told.typed_search_attributes[SearchAttributeKey.for_keyword("status")] == "first"
+        assert told.typed_search_attributes[SearchAttributeKey.for_keyword_list("tags")] == ["a"]
+        assert await told.memo() == {"kept": {"a": 1}, "source": "web"}
+
+
+async def test_continue_as_new_without_any_memo_left(bench: Any) -> None:
+    bench.workflow(
+        """
+    if ... then return "second" end
+    workflow.attrs({memo = {gone = json.null}})
+    workflow.continue_as_new(true)
+    """,
+        modules="workflow json",
+    )
+    async with bench.serving(bench.load()) as serving:
+        handle = await bench.start(serving, memo={"gone": True})
+        assert await handle.result() == "second"
+        assert not any((await (await handle.describe()).memo()).values())
+
+
 # ---- without a server
 
 

@@ -208,6 +208,35 @@ async def test_a_run_that_ends_fails_its_open_updates(bench: Any, overrides: dic
         await bench.replay(app, outcome)
 
 
+async def test_continue_as_new_fails_open_updates(bench: Any) -> None:
+    """They belong to the run that took them; the next one gets the messages of others only."""
+    bench.workflow(
+        """
+    local second = ...
+    if not second then
+        process.listen("go"):receive()
+        workflow.continue_as_new(true)
+    end
+    local topics, inbox = {}, process.inbox()
+    while topics[#topics] ~= "finish" do topics[#topics + 1] = inbox:receive():topic() end
+    return topics
+    """,
+        modules="workflow",
+    )
+    app = bench.load()
+    async with bench.serving(app) as serving:
+        handle = await bench.start(serving)
+        open_update = await handle.start_update("set", 1, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+        await handle.signal("note", 1)
+        await handle.signal("go")
+        with pytest.raises(WorkflowUpdateFailedError) as raised:
+            await open_update.result()
+        assert isinstance(raised.value.cause, ApplicationError)
+        assert raised.value.cause.type == "AcceptedUpdateCompletedWorkflow"
+        await handle.signal("finish")
+        assert await handle.result() == ["note", "finish"]
+
+
 async def test_unreadable_arguments_are_rejected(bench: Any) -> None:
     """What the code cannot see leaves no trace in history."""
     bench.workflow('process.listen("go"):receive()')
