@@ -24,21 +24,22 @@ function children.encode(id, values)
     return encoded
 end
 
---- children.destination(id, worker) -> entry {type=, options=}, task queue, host part of its PID | nil, err (INVALID)
+--- children.destination(id, worker) -> entry {type=, options=}, task queue, host part of its PID, namespace
+-- | nil, err (INVALID). The namespace is nil for that of this run: workers of the same client share it.
 -- worker: as in start. With a raw task queue the id is a type name of any language.
 function children.destination(id, worker)
     if worker == nil then
         local entry = core.host("workflow", id)
-        if entry then return entry, entry.task_queue or run.info.task_queue, entry.worker or run.info.worker end
-        return { type = id }, run.info.task_queue, run.info.worker
+        if not entry or not entry.worker then return entry or { type = id }, run.info.task_queue, run.info.worker end
+        worker = entry.worker
     end
-    local queue = core.host("worker_queue", worker)
-    if not queue then return { type = id }, worker, worker end
+    local place = core.host("worker", worker)
+    if not place then return { type = id }, worker, worker end
     local entry = core.host("workflow", id) or { type = id }
     if entry.worker and entry.worker ~= worker then
         return nil, invalid(id .. " runs on " .. entry.worker .. ", not on " .. worker)
     end
-    return entry, queue, worker
+    return entry, place.task_queue, worker, place.client ~= run.info.client and place.namespace or nil
 end
 
 local function metadata(o)
@@ -69,7 +70,7 @@ end
 -- worker: id of a temporal.worker or a raw task queue; nil for the worker that the entry names. values: list with n.
 -- spec: {options=, context=, name=, messages=}. started(err): the server has it, or not. ended(value, err): only after a start.
 function children.start(id, worker, values, spec, started, ended)
-    local entry, queue, host_part = children.destination(id, worker)
+    local entry, queue, host_part, place = children.destination(id, worker)
     if not entry then return nil, queue end
     local o, err = load("workflow_options").resolve(id, entry.options, spec.options)
     if not o then return nil, err end
@@ -81,7 +82,7 @@ function children.start(id, worker, values, spec, started, ended)
     if err then return nil, err end
     local seq = host.next_sequence()
     local workflow_id = o.id or spec.name or run.info.original_run_id .. "_" .. seq
-    local namespace = o.namespace or run.info.namespace
+    local namespace = o.namespace or place or run.info.namespace
     local node = run.info.client
     if namespace ~= run.info.namespace then node = node .. "/" .. namespace end
     local child = {

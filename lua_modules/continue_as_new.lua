@@ -2,6 +2,7 @@
 local core, base, host, load = ...
 local lib = core.lib
 local error = lib.error
+local _, internal = load("errors")
 local messages, signals, batch = load("messages"), load("signals"), load("message_batch")
 local cancellation, children = load("cancellation"), load("children")
 local run = host.run
@@ -26,8 +27,12 @@ function continued.start(id, values)
     if not encoded then error(err, 0) end
     local workflow_type, queue = run.info.workflow_type, run.info.task_queue
     if id then
-        local entry
-        entry, queue = children.destination(id)
+        local entry, _, namespace
+        entry, queue, _, namespace = children.destination(id)
+        if namespace and namespace ~= run.info.namespace then
+            error(internal.make("INVALID", id .. " runs in the namespace " .. namespace .. ": a run goes on in its own, "
+                .. run.info.namespace, false), 0)
+        end
         workflow_type = entry.type
     end
     host.emit("continue_as_new_workflow_execution", {

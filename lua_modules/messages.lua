@@ -131,7 +131,10 @@ function messages.unread()
     end
     for _, message in lib.ipairs(kept) do add(message) end
     local function add_all(listener)
-        for i = listener.last - core.pending(listener.channel) + 1, listener.last do add(listener[i]) end
+        -- Not before the first one: a script may have put values of its own into the channel.
+        for i = lib.m_max(listener.first, listener.last - core.pending(listener.channel) + 1), listener.last do
+            add(listener[i])
+        end
     end
     if inbox then add_all(inbox) end
     for _, listener in lib.pairs(listeners) do add_all(listener) end

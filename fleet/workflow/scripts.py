@@ -96,13 +96,15 @@ class WorkflowScripts:
         entry = self.app.workflows.get(entry_id)
         if entry is None:
             return None
-        queue = self._worker_queue(entry.worker) if entry.worker is not None else None
-        return {"type": entry.type_name, "worker": entry.worker, "task_queue": queue, "options": dict(entry.options)}
+        return {"type": entry.type_name, "worker": entry.worker, "options": dict(entry.options)}
 
-    def _worker_queue(self, worker_id: str) -> str | None:
-        """The task queue of a worker; None when the name is no worker's."""
+    def _worker(self, worker_id: str) -> dict[str, str] | None:
+        """Where a worker's workflows run; None when the name is no worker's."""
         worker = self.app.workers.get(worker_id)
-        return worker.task_queue if worker is not None else None
+        if worker is None:
+            return None
+        client = self.app.clients[worker.client]
+        return {"task_queue": worker.task_queue, "client": worker.client, "namespace": client.namespace}
 
     def _host(
         self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None
@@ -121,7 +123,7 @@ class WorkflowScripts:
             "log": log,
             "activity": self._activities.get,
             "workflow": self._child,
-            "worker_queue": self._worker_queue,
+            "worker": self._worker,
             "search_attributes": lambda: dict(client.search_attributes) if client is not None else {},
             "run_info": lambda: {
                 "task_queue": origin.task_queue,

@@ -10,7 +10,9 @@ import pytest
 from bare_run import BareRun, decoded, result, variants
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.client import WorkflowExecutionStatus
-from workflow_bench import NO_CACHE
+from workflow_bench import CLIENT, NO_CACHE, WORKER
+
+from fleet.server import EmbeddedServer
 
 STARTED = "start_child_workflow_execution_initiated"
 
@@ -210,6 +212,50 @@ def test_a_child_in_another_namespace(bench: Any) -> None:
     job = WorkflowActivationJob()
     job.resolve_signal_external_workflow.seq = signal.signal_external_workflow_execution.seq
     assert result(run.activate(job)) == "{app:temporal/other@app:worker|x}"
+
+
+async def test_children_of_another_namespace_on_a_server(bench: Any) -> None:
+    other = {**CLIENT, "name": "elsewhere", "namespace": "other"}
+    bench.entries += [other, {**WORKER, "name": "far", "client": "app:elsewhere", "task_queue": bench.queue}]
+    bench.workflow(
+        "local parent = ... return {process.pid(), process.listen('go'):receive(), workflow.info().namespace}",
+        name="child",
+        modules="workflow",
+        workflow={"worker": "app:far"},
+    )
+    bench.workflow(
+        """
+    local events, results = process.events(), {}
+    local spawner = process.with_options({["workflow.namespace"] = "other"})
+    for i, start in ipairs{process.spawn, function(...) return spawner:spawn(...) end} do
+        local pid, err = start("app:child", "app:far")
+        if err then error(err) end
+        process.send(pid, "go", i)
+        local event = events:receive()
+        if event.result.error then error(event.result.error) end
+        results[i] = {event.from == pid, event.result.value}
+    end
+    local pid = spawner:spawn("app:child", "app:far")
+    assert(process.terminate(pid))
+    results[3] = events:receive().result.error:message()
+    pid = spawner:spawn("app:child", "app:far")
+    assert(process.cancel(pid))
+    results[4] = events:receive().result.error:kind()
+    return results
+    """
+    )
+    app = bench.load()
+    async with EmbeddedServer.start(namespaces=["default", "other"]) as server:
+        bench.address = server.address
+        async with bench.serving(app) as serving:
+            outcome = await bench.outcome(await bench.start(serving))
+    assert outcome.failure is None, outcome.failure
+    *talked, ended, cancelled = outcome.result
+    assert (ended, cancelled) == ("workflow terminated", "CANCELED")
+    for n, (same, (pid, received, namespace)) in enumerate(talked, 1):
+        assert same and received == n and namespace == "other"
+        assert pid.startswith("{app:elsewhere@app:far|")
+    await bench.replay(app, outcome)
 
 
 def test_the_option_task_queue_wins(bench: Any) -> None:

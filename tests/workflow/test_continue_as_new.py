@@ -11,7 +11,7 @@ from bare_run import BareRun, decoded, encoded, result, variants
 from temporalio.api.common.v1 import Payload
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.client import WorkflowExecutionStatus
-from workflow_bench import NO_CACHE, Outcome
+from workflow_bench import CLIENT, NO_CACHE, WORKER, Outcome
 
 
 def signal(name: str, *payloads: Payload, sender: str | None = None) -> WorkflowActivationJob:
@@ -321,6 +321,17 @@ def test_messages_cancel_and_continuation_together(bench: Any) -> None:
     (command,) = run.activate(signal("one"), signal("two"), signal("go"), cancel())
     commands = continued(BareRun(bench.load()), command.continue_as_new_workflow_execution, signal("three"))
     assert result(commands) == ["two", "three", "enough"]
+
+
+def test_a_run_stays_in_its_namespace(bench: Any) -> None:
+    bench.entries += [
+        {**CLIENT, "name": "elsewhere", "namespace": "other"},
+        {**WORKER, "name": "far", "client": "app:elsewhere", "task_queue": "far"},
+    ]
+    bench.workflow("return 1", name="there", workflow={"worker": "app:far"})
+    run = bare(bench, "local _, err = pcall(process.upgrade, 'app:there') return {err:kind(), err:message()}")
+    message = "app:there runs in the namespace other: a run goes on in its own, default"
+    assert result(run.start()) == ["INVALID", message]
 
 
 @pytest.mark.parametrize(
