@@ -9,7 +9,6 @@ from typing import Any
 
 import temporalio.workflow
 from google.protobuf.message import DecodeError
-from temporalio.api.enums.v1 import CommandType
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
 from temporalio.common import VersioningBehavior
@@ -28,6 +27,9 @@ from fleet.registry import WorkflowEntry
 from .scripts import Issued, Origin, WorkflowScripts
 
 logger = logging.getLogger("fleet.workflow")
+
+_LAST_JOBS = {"resolve_activity", "resolve_child_workflow_execution", "resolve_signal_external_workflow"}
+"""After these no payload of a command comes any more."""
 
 
 class LuaWorkflow:
@@ -99,7 +101,8 @@ class LuaWorkflowInstance(WorkflowInstance):
         self._task_queue = origin.task_queue
         self._seconds = scripts.limits.seconds
         self._state = scripts.start(entry_id, info, origin, issued)
-        self._activities: dict[int, ActivitySerializationContext] = {}
+        # By sequence number, of which no two commands of a run have the same.
+        self._owners: dict[int, SerializationContext] = {}
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
@@ -114,7 +117,7 @@ class LuaWorkflowInstance(WorkflowInstance):
             completion = task_failure(act.run_id, str(error))
         except DecodeError:
             completion = task_failure(act.run_id, "the commands of this task hold a name that is not UTF-8")
-        self._follow_activities(act, completion)
+        self._follow_owners(act, completion)
         if completion.HasField("failed"):
             logger.warning(
                 "Workflow task failed: %s (workflow %s, run %s, %s)\n%s",
@@ -127,24 +130,26 @@ class LuaWorkflowInstance(WorkflowInstance):
         return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
-        """What payload codecs are told: the activity that a payload belongs to, or the workflow."""
-        if command_info is not None and command_info.command_type == CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK:
-            activity = self._activities.get(command_info.command_seq)
-            if activity is not None:
-                return activity
-        return WorkflowSerializationContext(namespace=self._info.namespace, workflow_id=self._info.workflow_id)
+        """What payload codecs are told: the activity, the child or the signalled workflow that a payload belongs to."""
+        owner = self._owners.get(command_info.command_seq) if command_info is not None else None
+        return owner or self._workflow(self._info.namespace, self._info.workflow_id)
 
-    def _follow_activities(self, act: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
-        """Keep the contexts of the activities that are under way."""
+    @staticmethod
+    def _workflow(namespace: str, workflow_id: str) -> SerializationContext:
+        return WorkflowSerializationContext(namespace=namespace, workflow_id=workflow_id)
+
+    def _follow_owners(self, act: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
+        """Keep what the commands under way belong to."""
         for job in act.jobs:
-            if job.HasField("resolve_activity"):
-                self._activities.pop(job.resolve_activity.seq, None)
+            kind = job.WhichOneof("variant")
+            if kind in _LAST_JOBS:
+                self._owners.pop(getattr(job, kind).seq, None)
         for command in completion.successful.commands:
             variant = command.WhichOneof("variant")
             if variant == "schedule_activity" or variant == "schedule_local_activity":
                 scheduled: Any = getattr(command, variant)
                 is_local = variant == "schedule_local_activity"
-                self._activities[scheduled.seq] = ActivitySerializationContext(
+                self._owners[scheduled.seq] = ActivitySerializationContext(
                     namespace=self._info.namespace,
                     workflow_id=self._info.workflow_id,
                     workflow_type=self._info.workflow_type,
@@ -153,6 +158,13 @@ class LuaWorkflowInstance(WorkflowInstance):
                     activity_task_queue=self._task_queue if is_local else scheduled.task_queue,
                     is_local=is_local,
                 )
+            elif variant == "start_child_workflow_execution":
+                child = command.start_child_workflow_execution
+                self._owners[child.seq] = self._workflow(child.namespace, child.workflow_id)
+            elif variant == "signal_external_workflow_execution":
+                signal = command.signal_external_workflow_execution
+                target = signal.workflow_execution
+                self._owners[signal.seq] = self._workflow(target.namespace, target.workflow_id)
 
     def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
         """Large payloads are stored as the workflow's own."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client
+from temporalio.client import Client, HeaderCodecBehavior
 from temporalio.converter import (
     ActivitySerializationContext,
     DataConverter,
@@ -61,3 +61,74 @@ async def test_codec_is_told_the_activity_on_both_sides(bench: Any) -> None:
     async with serve(app, connect):
         result = await client.execute_workflow("app:wf", 20, id=f"codec-{uuid.uuid4().hex[:8]}", task_queue=bench.queue)
     assert result == 42
+
+
+async def test_codec_is_told_the_workflow_that_a_payload_goes_to(bench: Any) -> None:
+    bench.workflow(
+        "local n = ... return n + process.listen('more'):receive() + process.listen('most'):receive()", name="child"
+    )
+    bench.workflow(
+        """
+    local events, n = process.events(), ...
+    if n < 20 then workflow.continue_as_new(n + 10) end
+    local spawner = process.with_options({["workflow.memo"] = {note = "n"}}):with_name(workflow.info().run_id)
+    local pid = assert(spawner:spawn("app:child", "app:worker", n))
+    assert(process.send(pid, "more", 1))
+    spawner:with_message("most", 1):spawn("app:child", "app:worker", n)
+    local result = events:receive().result
+    return result.value or error(result.error)
+    """,
+        modules="workflow",
+    )
+    app = bench.load()
+    converter = dataclasses.replace(DataConverter.default, payload_codec=SealingCodec())
+    client = await Client.connect(bench.address, data_converter=converter)
+
+    async def connect(entry: Any) -> Client:
+        return client
+
+    async with serve(app, connect):
+        result = await client.execute_workflow("app:wf", 10, id=f"codec-{uuid.uuid4().hex[:8]}", task_queue=bench.queue)
+    assert result == 22
+
+
+class Marking(PayloadCodec):
+    """Seals what is not sealed yet."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [Payload(metadata={"encoding": b"binary/sealed"}, data=p.SerializeToString()) for p in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        sealed = b"binary/sealed"
+        return [Payload.FromString(p.data) if p.metadata["encoding"] == sealed else p for p in payloads]
+
+
+async def test_a_client_can_have_headers_sealed_as_well(bench: Any) -> None:
+    bench.workflow("return process.inbox():receive():payload():data()", name="child")
+    bench.workflow(
+        """
+    if ... then return process.listen("m"):receive() end
+    local spawner = process.with_context({tenant = "acme"}):with_message("m", "secret")
+    assert(spawner:exec("app:child", "app:worker") == "secret")
+    process.send(process.pid(), "m", "unread")
+    workflow.continue_as_new(true)
+    """,
+        modules="workflow",
+    )
+    app = bench.load()
+    converter = dataclasses.replace(DataConverter.default, payload_codec=Marking())
+    client = await Client.connect(
+        bench.address, data_converter=converter, header_codec_behavior=HeaderCodecBehavior.CODEC
+    )
+
+    async def connect(entry: Any) -> Client:
+        return client
+
+    async with serve(app, connect):
+        id = f"codec-{uuid.uuid4().hex[:8]}"
+        assert await client.execute_workflow("app:wf", id=id, task_queue=bench.queue) == "unread"
+    # A client without the codec sees what the server has.
+    history = await (await bench.client()).get_workflow_handle(id).fetch_history()
+    fields = history.events[0].workflow_execution_started_event_attributes.header.fields
+    assert {payload.metadata["encoding"] for payload in fields.values()} == {b"binary/sealed"}
+    assert "lua-fleet-unread" in fields
