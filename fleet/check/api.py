@@ -148,7 +148,7 @@ TYPES: dict[str, ApiType] = MODULES | {
         _type(
             "Request",
             "method path host remote_addr query query_params header content_type content_length body body_json"
-            " has_body accepts is_content_type param params stream parse_multipart",
+            " has_body accepts is_content_type param params stream->Stream parse_multipart",
             is_object=True,
         ),
         _type(
@@ -163,6 +163,7 @@ TYPES: dict[str, ApiType] = MODULES | {
             f" with_actor->Spawner with_scope->Spawner {_SPAWN}",
             is_object=True,
         ),
+        _type("Stream", "read close", is_object=True),
         _type("Ticker", "response->Channel channel->Channel stop", is_object=True),
         _type(
             "Time",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
@@ -33,7 +33,11 @@ class Exchange:
         params: values of the route's parameters.
         reply: the response.
         fault: status and message of what was wrong with the request's body, once the script has been told.
+        operations, requests: what the Lua module may ask for, by name (fleet.modules.http_exchange).
     """
+
+    operations: ClassVar[Mapping[str, Callable[..., Any]]]
+    requests: ClassVar[Mapping[str, Callable[..., Awaitable[Any]]]]
 
     def __init__(
         self,
@@ -49,24 +53,6 @@ class Exchange:
         self.fault: tuple[int, str] | None = None
         self._body = Body(request, read_timeout)
         self._events = False
-        self.operations: Mapping[str, Callable[..., Any]] = {
-            "request": self._facts,
-            "response": lambda call: True,
-            "fault": self._blame,
-            "open": self._open,
-            "status": self._status,
-            "header": self._header,
-            "write": self._write,
-            "transfer": self._transfer,
-            "event": self._event,
-        }
-        self.requests: Mapping[str, Callable[..., Awaitable[Any]]] = {
-            "body": self._whole,
-            "read": self._read,
-            "form": self._form,
-            "file": self._file,
-            "send": self._send,
-        }
 
     # ---- the request
 
@@ -198,6 +184,26 @@ class Exchange:
         self.reply.headers[hdrs.CONTENT_TYPE] = kind
         self.reply.write(payload.data)
         return True
+
+
+Exchange.operations = {
+    "request": Exchange._facts,
+    "response": lambda exchange, call: True,
+    "fault": Exchange._blame,
+    "open": Exchange._open,
+    "status": Exchange._status,
+    "header": Exchange._header,
+    "write": Exchange._write,
+    "transfer": Exchange._transfer,
+    "event": Exchange._event,
+}
+Exchange.requests = {
+    "body": Exchange._whole,
+    "read": Exchange._read,
+    "form": Exchange._form,
+    "file": Exchange._file,
+    "send": Exchange._send,
+}
 
 
 def _sent() -> LuaError:

@@ -13,8 +13,8 @@ from aiohttp import hdrs, web
 from fleet.activity import FunctionFailed, Functions
 from fleet.modules.caller import text
 from fleet.registry import HttpServiceEntry
-from fleet.registry.kinds.http import HttpHostOptions
 
+from .admission import Admission, Overloaded
 from .exchange import Exchange
 from .middleware import steps_of
 from .routes import Route, RouteTable
@@ -73,6 +73,7 @@ class HttpServer:
         stop_timeout = entry.lifecycle.stop_timeout.total_seconds()
         self._drain = max(stop_timeout - _CANCELLED, 0.0) if drain is None else drain
         self._reuse_port = reuse_port
+        self._admission = Admission(entry.host.worker_count, entry.host.buffer_size)
         self._read_timeout = _seconds(entry.timeouts.read)
         self._write_timeout = _seconds(entry.timeouts.write)
         self._server: web.Server | None = None
@@ -156,7 +157,7 @@ class HttpServer:
             response = await exchange.reply.finish()
         finally:
             self._requests.discard(task)
-        log.info("%s %s %d %.1f ms", request.method, request.path, response.status, (time.monotonic() - began) * 1000)
+        log.info("%s %d %.1f ms", _place(exchange), response.status, (time.monotonic() - began) * 1000)
         return response
 
     async def _dispatch(self, exchange: Exchange) -> None:
@@ -180,7 +181,11 @@ class HttpServer:
         """Let the function answer, and see to it that there is an answer."""
         reply = exchange.reply
         try:
-            result = await self._functions.start(route.endpoint.func, [], None, exchange=exchange)
+            async with self._admission:
+                result = await self._functions.start(route.endpoint.func, [], None, exchange=exchange)
+        except Overloaded:
+            reply.replace(503, "503 too many requests at once, try again")
+            reply.headers[hdrs.RETRY_AFTER] = "1"
         except FunctionFailed as failed:
             self._failed(exchange, route, failed)
         except asyncio.CancelledError:
@@ -220,7 +225,8 @@ class HttpServer:
 
 
 def _place(exchange: Exchange) -> str:
-    return f"{exchange.request.method} {exchange.request.path}"
+    # As it stands in the request: a decoded line break would forge lines of the log.
+    return f"{exchange.request.method} {exchange.request.rel_url.raw_path}"
 
 
 def _request_id() -> str:
@@ -236,8 +242,6 @@ def _warnings(entry: HttpServiceEntry) -> list[str]:
     found = []
     if entry.network:
         found.append(f"{place}: network has no effect: there are no overlay networks")
-    if entry.host != HttpHostOptions():
-        found.append(f"{place}: host has no effect: handlers run as they come, on the event loop of the process")
     return found
 
 

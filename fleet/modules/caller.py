@@ -20,7 +20,7 @@ class Shared(Protocol):
 
 
 class Exchange(Protocol):
-    """An HTTP exchange, by the operations that the Lua module ``http`` may ask for; each gets the call first.
+    """An HTTP exchange, by what the Lua module ``http`` may ask of it; functions get the exchange and the call first.
 
     Attributes:
         operations: those that need no waiting, by name.

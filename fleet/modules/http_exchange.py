@@ -20,12 +20,14 @@ def _none() -> LuaError:
 
 def operate(call: Caller, name: str, *arguments: Any) -> Any:
     """An operation that needs no waiting: its result, or the error."""
-    return _none() if call.exchange is None else call.exchange.operations[name](call, *arguments)
+    exchange = call.exchange
+    return _none() if exchange is None else exchange.operations[name](exchange, call, *arguments)
 
 
 async def request(call: Caller, name: str, *arguments: Any) -> Any:
     """An operation that waits for the client. Raises RequestFailed."""
-    return _none() if call.exchange is None else await call.exchange.requests[name](call, *arguments)
+    exchange = call.exchange
+    return _none() if exchange is None else await exchange.requests[name](exchange, call, *arguments)
 
 
 CALL_HOST: dict[str, Any] = {"exchange": operate}

@@ -245,3 +245,33 @@ async def test_certificates_that_cannot_be_used(tmp_path: Path, tls: str, messag
         with pytest.raises(ListenError) as caught:
             await server.start()
     assert str(caught.value).startswith(message)
+
+
+async def test_more_requests_than_there_is_room_for(serve_lua: Any, client: Client) -> None:
+    server = await serve_lua(
+        {"GET /": "require('time').sleep('200ms') return 1"}, service="host: {worker_count: 1, buffer_size: 2}"
+    )
+    functions = server._functions
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, functions.running)
+            await asyncio.sleep(0.005)
+
+    watching = asyncio.ensure_future(watch())
+    answers = await asyncio.gather(*(answer(client, server, "GET", "/api") for _ in range(5)))
+    watching.cancel()
+    assert sorted(status for status, _, _ in answers) == [200, 200, 200, 503, 503]
+    assert most == 1
+    assert ("503 too many requests at once, try again") in {text for _, text, _ in answers}
+    # Places are free again, also those of requests that went away while they waited.
+    waiting = [asyncio.ensure_future(client.get(f"{server.url}/api")) for _ in range(3)]
+    while server._admission._inside < 3:
+        await asyncio.sleep(0.005)
+    for task in waiting:
+        task.cancel()
+    while server._admission._inside:
+        await asyncio.sleep(0.005)
+    assert (await answer(client, server, "GET", "/api"))[0] == 200

@@ -63,6 +63,7 @@ def test_fields_of_the_http_kinds(app: Sandbox) -> None:
         ("kind: http.service, addr: ''", "addr: address is required"),
         ("kind: http.service, addr: '8080'", 'addr: is not a listen address (got "8080", expected host:port or :port'),
         ("kind: http.service, addr: ':99999'", "addr: is not a listen address"),
+        ("kind: http.service, addr: ':8080'", "addr: is the address of another service already: app:server (app.yaml:"),
         (
             "kind: http.service, addr: ':1', timeouts: {read: 5}",
             "timeouts.read: has the wrong type (got 5, expected a dur",

@@ -40,7 +40,9 @@ def test_defaults_and_fields_of_a_lifecycle(app: Sandbox) -> None:
         """
     )
     loaded = app.load()
-    assert loaded.warnings == []
+    assert [warning.render() for warning in loaded.warnings] == [
+        "app.yaml:14: warning: entry app:b: lifecycle.security: has no effect: services do not run under an identity here"
+    ]
     first, second = loaded.entries["app:a"], loaded.entries["app:b"]
     assert isinstance(first, ProcessHostEntry) and isinstance(second, ProcessHostEntry)
     assert first.lifecycle == Lifecycle()

@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 
 from ..catalog import Catalog, place
-from ..kinds.http import HttpEndpointEntry, HttpRouterEntry
+from ..kinds.http import HttpEndpointEntry, HttpRouterEntry, HttpServiceEntry
 
 _WILDCARD = re.compile(r"\{[^{}]*\.\.\.\}$")
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 
 
 def check(catalog: Catalog) -> None:
-    """Reports routers and endpoints of one server that answer the same requests."""
+    """Reports services on one address, and routers and endpoints of one server that answer the same requests."""
+    _addresses(catalog)
     _prefixes(catalog)
     _routes(catalog)
+
+
+def _addresses(catalog: Catalog) -> None:
+    taken: dict[str, HttpServiceEntry] = {}
+    for service in catalog.of(HttpServiceEntry):
+        first = taken.setdefault(service.addr, service)
+        if first is not service and not service.addr.endswith(":0"):
+            catalog.error(service, "addr", f"is the address of another service already: {place(first)}")
 
 
 def _prefixes(catalog: Catalog) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from ..schema import record, setting
+from ..schema import Flaw, record, setting
 from ..types import Anything, Bool, Choice, Duration, EntryId, Integer, ListOf, Number, Record, Text
 
 
@@ -72,6 +73,11 @@ class Lifecycle:
     startup: str = setting(Choice(("required", "optional")), default="required")
     security: Security = setting(Record(Security), default=Security())
     restart: RestartPolicy = setting(Record(RestartPolicy), default=RestartPolicy())
+
+    def flaws(self) -> Iterator[Flaw]:
+        if self.security != Security():
+            message = "has no effect: services do not run under an identity here"
+            yield Flaw("security", message, severity="warning")
 
     @property
     def dependencies(self) -> tuple[str, ...]:

@@ -36,9 +36,15 @@ class HttpTimeouts:
 
 @record
 class HttpHostOptions:
-    """Sizes of the handler pool; ``worker_count`` None is one for each CPU."""
+    """How many handlers run at once.
 
-    buffer_size: int = setting(Integer(minimum=0), default=1024)
+    Attributes:
+        worker_count: handlers that run at once, while others wait; None or 0: as many as there are requests, up to
+            ``buffer_size``.
+        buffer_size: requests that may wait for a handler; what comes above gets a 503.
+    """
+
+    buffer_size: int = setting(Integer(minimum=1), default=1024)
     worker_count: int | None = setting(Integer(minimum=0), default=None)
 
 
