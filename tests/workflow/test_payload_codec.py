@@ -9,6 +9,7 @@ from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, HeaderCodecBehavior
+from temporalio.common import SearchAttributeKey
 from temporalio.converter import (
     ActivitySerializationContext,
     DataConverter,
@@ -18,6 +19,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
+from fleet.server.registration import ensure_search_attributes
 from fleet.worker.serve import serve
 
 
@@ -132,3 +134,38 @@ async def test_a_client_can_have_headers_sealed_as_well(bench: Any) -> None:
     fields = history.events[0].workflow_execution_started_event_attributes.header.fields
     assert {payload.metadata["encoding"] for payload in fields.values()} == {b"binary/sealed"}
     assert "lua-fleet-unread" in fields
+
+
+async def test_queries_updates_and_memo_are_sealed_and_search_attributes_are_not(bench: Any) -> None:
+    """The server indexes search attributes, so nobody may seal them."""
+    bench.search_attributes = {"customer_id": "Keyword"}
+    await ensure_search_attributes(await bench.client(), "default", bench.search_attributes)
+    bench.workflow(
+        """
+    workflow.set_query("status", "waiting")
+    workflow.attrs({search = {customer_id = "c-1"}, memo = {note = "secret"}})
+    local msg = process.inbox():receive()
+    process.send(msg:from(), "ok", msg:payload():data() + 1)
+    process.inbox():receive()
+    """,
+        modules="workflow",
+    )
+    app = bench.load()
+    converter = dataclasses.replace(DataConverter.default, payload_codec=SealingCodec())
+    client = await Client.connect(bench.address, data_converter=converter)
+    plain = await bench.client()
+
+    async def connect(entry: Any) -> Client:
+        return client
+
+    async with serve(app, connect):
+        handle = await client.start_workflow("app:wf", id=f"codec-{uuid.uuid4().hex[:8]}", task_queue=bench.queue)
+        assert await handle.execute_update("add", 1) == 2
+        assert await handle.query("status") == "waiting"
+        assert "coroutine 1 waits in channel:receive" in await handle.query("__stack_trace")
+        assert await (await handle.describe()).memo() == {"note": "secret"}
+        seen = await plain.get_workflow_handle(handle.id).describe()
+        assert seen.raw_description.workflow_execution_info.memo.fields["note"].metadata["encoding"] == b"binary/sealed"
+        assert seen.typed_search_attributes[SearchAttributeKey.for_keyword("customer_id")] == "c-1"
+        await handle.signal("finish")
+        await handle.result()
