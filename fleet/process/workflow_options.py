@@ -208,6 +208,8 @@ def _attribute(name: str, value: Any, declared: str | None) -> SearchAttributePa
             raise _wrong_attribute(name, "a time such as 2026-01-02T03:04:05Z") from None
     if type == "Int" and isinstance(value, float) and value.is_integer():
         value = int(value)
+    if type == "Double" and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
     if type == "KeywordList":
         value = _items(value)
         for index, item in enumerate(value):

@@ -34,6 +34,9 @@ from fleet.registry import App
 from fleet.worker.client import connect
 from fleet.worker.serve import serve
 
+LAST_WORDS = 0.2
+"""Seconds after a task by which its worker is dead; one that lives on had nothing to run, and may have another task."""
+
 
 class OneTask(CustomSlotSupplier):
     """Lets a worker poll until it has one task. A second one would die with it, and wait for its timeout."""
@@ -41,6 +44,7 @@ class OneTask(CustomSlotSupplier):
     def __init__(self) -> None:
         self.free = asyncio.Event()
         self.free.set()
+        self.loop = asyncio.get_running_loop()
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
         await self.free.wait()
@@ -54,8 +58,7 @@ class OneTask(CustomSlotSupplier):
         pass
 
     def release_slot(self, ctx: SlotReleaseContext) -> None:
-        if ctx.slot_info is None:
-            self.free.set()
+        self.loop.call_soon_threadsafe(self.loop.call_later, LAST_WORDS, self.free.set)
 
 
 def overrides() -> dict[str, Any]:

@@ -6,17 +6,19 @@ import asyncio
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from workflow_bench import NO_CACHE, Bench, Outcome
 
-from fleet.registry import load_app
+from fleet.registry import App, load_app
+from fleet.server.registration import ensure_search_attributes
 from fleet.worker.serve import Serving
 
 
@@ -27,10 +29,12 @@ class Play:
     Attributes:
         stage: where.
         serving: the application with its functions and clients, in this process.
+        unique: a text of its own for each time that it is played, for ids.
     """
 
     stage: Stage
     serving: Serving
+    unique: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     async def start(self, *args: Any, name: str = "wf", **start: Any) -> WorkflowHandle[Any, Any]:
         """Start a workflow of the application."""
@@ -41,9 +45,23 @@ class Play:
         """Call a function of the application, as ``fleet call`` does."""
         return await self.serving.functions.call_json(f"app:{name}", args)
 
+    def handle(self, workflow_id: str, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
+        """A workflow as another Temporal client has it."""
+        return self.serving.clients["app:temporal"].get_workflow_handle(workflow_id, run_id=run_id)
+
+    async def settled(
+        self, handle: WorkflowHandle[Any, Any], expected: WorkflowExecutionStatus
+    ) -> WorkflowExecutionStatus | None:
+        """The status of a workflow, once it is the expected one or no other can come any more."""
+        while True:
+            status = (await handle.describe()).status
+            if status == expected or status != WorkflowExecutionStatus.RUNNING:
+                return status
+            await asyncio.sleep(0.05)
+
     async def ended(self, workflow_id: str) -> Outcome:
         """Wait for the end of a workflow, and keep its history for the replay."""
-        handle = self.serving.clients["app:temporal"].get_workflow_handle(workflow_id)
+        handle = self.handle(workflow_id)
         outcome = await self.stage.outcome(handle)
         self.stage.histories.append(outcome)
         return outcome
@@ -58,9 +76,14 @@ class Stage(Bench):
 
     histories: list[Outcome]
 
+    async def prepared(self) -> App:
+        """Load the application, with its search attributes declared to the server."""
+        await ensure_search_attributes(await self.client(), "default", self.search_attributes)
+        return self.load()
+
     async def play(self, scene: Scene) -> Any:
         """Play ``scene``; what it returns, which must be the same each time."""
-        app = self.load()
+        app = await self.prepared()
         results = []
         for overrides in ({}, NO_CACHE):
             async with self.serving(app, **overrides) as serving:
