@@ -12,6 +12,7 @@ from temporalio.client import Client
 from fleet.activity import FunctionFailed, Functions
 from fleet.process import Node
 from fleet.registry import App
+from fleet.worker.reach import find_server
 from fleet.worker.run_failure import RunFailure, lua_failure
 
 from .apps import add_app_option, function_entry, open_app
@@ -21,10 +22,12 @@ from .logs import show_logs
 from .loop import run_async
 from .output import say_error
 from .results import for_reading, json_of, payload_of
+from .servers import add_server_options, connect_or_explain
 
 EPILOG = """\
-The function runs in this process, with its real modules, and without Temporal: no retries, no history. Its result is
-printed as JSON on stdout, what it prints or logs goes to stderr.
+The function runs in this process, with its real modules, and not as an activity: no retries, no history. Its result is
+printed as JSON on stdout, what it prints or logs goes to stderr. When it starts or messages workflows, it connects to
+the server as `fleet run` does.
 
   fleet call app:charge_payment '{"order_id": "1", "amount": 25}' --app examples/orders"""
 
@@ -34,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("entry", metavar="ENTRY", help="id of a function.lua entry (namespace:name)")
     add_json_arguments(parser)
     add_app_option(parser)
+    add_server_options(parser)
     parser.add_argument("--json", action="store_true", help='{"result": ...} or {"error": ...} on stdout')
 
 
@@ -43,21 +47,21 @@ def run(args: argparse.Namespace) -> int:
     app = open_app(args.app)
     function_entry(app, args.entry)
     show_logs()
-    return run_async(_call(app, args.entry, texts, args.json))
+    return run_async(_call(args, app, texts))
 
 
-async def _unreachable(client_id: str) -> Client:
-    raise ConnectionError("a single call has no Temporal server")
+async def _call(args: argparse.Namespace, app: App, texts: list[str]) -> int:
+    async def connect(client_id: str) -> Client:
+        reach = find_server(app, address=args.address, namespace=args.namespace)
+        return await connect_or_explain(reach, app.clients[client_id], "`fleet dev` brings a server and workers")
 
-
-async def _call(app: App, entry: str, texts: list[str], as_json: bool) -> int:
-    async with Functions.open(app) as functions, Node(functions, _unreachable):
+    async with Functions.open(app) as functions, Node(functions, connect):
         try:
-            result = await functions.call(entry, [payload_of(text).SerializeToString() for text in texts])
+            result = await functions.call(args.entry, [payload_of(text).SerializeToString() for text in texts])
         except FunctionFailed as error:
-            return _failed(entry, lua_failure(error.error), as_json)
+            return _failed(args.entry, lua_failure(error.error), args.json)
     text = json_of(Payload.FromString(result))
-    sys.stdout.write((f'{{"result": {text}}}' if as_json else for_reading(text)) + "\n")
+    sys.stdout.write((f'{{"result": {text}}}' if args.json else for_reading(text)) + "\n")
     return OK
 
 

@@ -15,6 +15,7 @@ from fleet.modules.caller import raw, text
 from .mailbox import Message
 from .pid import Pid
 from .spawning import Spawn
+from .workflow_control import Started
 from .workflow_start import Messages, Start
 
 if TYPE_CHECKING:
@@ -102,21 +103,22 @@ class Starts:
         self, call: Call, entry_id: str | bytes, host: str | bytes, spec: Any, monitor: bool, link: bool
     ) -> str:
         """Start a workflow; its PID."""
-        pid, run_id = await self._start(call, text(entry_id), text(host), spec)
+        started = await self._start(call, text(entry_id), text(host), spec)
+        pid = Pid(started.node, text(host), started.workflow_id)
         watches = self._node.process_of(call).watches
         if monitor:
-            watches.add(self._node.workflows, pid, "monitor", run_id)
+            watches.add(self._node.workflows, pid, "monitor", started.run_id, started.chain)
         if link:
-            watches.add(self._node.workflows, pid, "link", run_id)
+            watches.add(self._node.workflows, pid, "link", started.run_id, started.chain)
         return str(pid)
 
     async def exec_workflow(self, call: Call, entry_id: str | bytes, host: str | bytes, spec: Any) -> bytes | LuaError:
         """Start a workflow and wait for its result. Who is cancelled waits no more; the workflow goes on."""
-        pid, run_id = await self._start(call, text(entry_id), text(host), spec)
-        ending = await self._node.workflows.follow(pid.node, pid.id, run_id)
+        started = await self._start(call, text(entry_id), text(host), spec)
+        ending = await self._node.workflows.follow(started.node, started.workflow_id, started.run_id)
         return ending.error or ending.value or payloads.encode(None)
 
-    async def _start(self, call: Call, entry_id: str, host: str, spec: Any) -> tuple[Pid, str]:
+    async def _start(self, call: Call, entry_id: str, host: str, spec: Any) -> Started:
         own_client = call.activity.client if call.activity is not None else ""
         destination = self._node.workflows.destination(entry_id, host, own_client)
         context = _context(call, spec)
@@ -129,8 +131,7 @@ class Starts:
             headers={CONTEXT_HEADER: context} if context is not None else {},
             messages=self._messages(call, spec),
         )
-        started = await self._node.workflows.start(destination.client, start)
-        return Pid(started.node, host, started.workflow_id), started.run_id
+        return await self._node.workflows.start(destination.client, start)
 
     def _messages(self, call: Call, spec: Any) -> Messages | None:
         messages = spec["messages"]

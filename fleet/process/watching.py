@@ -21,19 +21,27 @@ class Watches:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._watches: dict[tuple[str, str], asyncio.Task[None]] = {}
+        # By PID, role, and the first run of the chain that is watched.
+        self._watches: dict[tuple[str, str, str], asyncio.Task[None]] = {}
 
-    def add(self, workflows: Workflows, pid: Pid, role: str, run_id: str = "") -> None:
-        """Watch a workflow as a ``monitor`` or ``link``, unless it is watched so; from a run on, "" for the latest."""
-        key = (str(pid), role)
-        if key not in self._watches:
-            self._watches[key] = asyncio.create_task(self._watch(workflows, pid, role, run_id), name=f"{role} {pid}")
+    def add(self, workflows: Workflows, pid: Pid, role: str, run_id: str = "", chain: str = "") -> None:
+        """Watch a workflow as a ``monitor`` or ``link``, unless it is watched so.
+
+        run_id, chain: as ``Started`` has them; "" for the latest run. A start that terminated a run and took its id is
+        another chain under the same PID: each has an end of its own.
+        """
+        key = (str(pid), role, chain)
+        if key in self._watches or (not chain and self._watched(pid, role)):
+            return
+        self._watches[key] = asyncio.create_task(self._watch(workflows, pid, key, run_id), name=f"{role} {pid}")
 
     def remove(self, pid: Pid, role: str) -> None:
         """Watch it no more."""
-        task = self._watches.pop((str(pid), role), None)
-        if task is not None:
-            task.cancel()
+        for key in self._watched(pid, role):
+            self._watches.pop(key).cancel()
+
+    def _watched(self, pid: Pid, role: str) -> list[tuple[str, str, str]]:
+        return [key for key in self._watches if key[:2] == (str(pid), role)]
 
     def close(self) -> None:
         """The process has ended: it watches nobody."""
@@ -41,15 +49,15 @@ class Watches:
             task.cancel()
         self._watches.clear()
 
-    async def _watch(self, workflows: Workflows, pid: Pid, role: str, run_id: str) -> None:
+    async def _watch(self, workflows: Workflows, pid: Pid, key: tuple[str, str, str], run_id: str) -> None:
         try:
             ending = await workflows.follow(pid.node, pid.id, run_id)
         except RequestFailed as failed:
             ending = Ending(error=failed.error)
-        self._watches.pop((str(pid), role), None)
+        self._watches.pop(key, None)
         outcome = ending.error or ending.value or payloads.encode(None)
         # The normal end of a linked workflow is an event too, unlike that of a process.
-        if role == "link" and ending.abnormal:
+        if key[1] == "link" and ending.abnormal:
             self._process.link_down(str(pid), outcome)
         else:
             self._process.exited(str(pid), outcome)

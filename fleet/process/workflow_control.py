@@ -39,11 +39,18 @@ class Destination:
 
 @dataclass(frozen=True)
 class Started:
-    """A workflow that has been started, or that ran already: the node and id of its PID, and its run id."""
+    """A workflow that has been started, or that ran already.
+
+    Attributes:
+        node, workflow_id: of its PID.
+        run_id: its run.
+        chain: the first run of the chain that the run is of (by continue-as-new, retries or cron).
+    """
 
     node: str
     workflow_id: str
     run_id: str
+    chain: str = ""
 
 
 class Workflows:
@@ -86,7 +93,8 @@ class Workflows:
         client = await self._clients.get(client_id, start.options.get("namespace", ""))
         handle = await start_workflow(client, start, self._app.clients[client_id].search_attributes)
         node = client_id if client.namespace == own.namespace else f"{client_id}/{client.namespace}"
-        return Started(node, handle.id, handle.result_run_id or "")
+        run_id = handle.result_run_id or ""
+        return Started(node, handle.id, run_id, handle.first_execution_run_id or run_id)
 
     async def follow(self, node: str, workflow_id: str, run_id: str = "") -> Ending:
         """Wait for the end of a workflow, through continue-as-new, retries, cron and resets, beginning at a run ("" for

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from fleet_command import Fleet
+import pytest
+from fleet_command import INDEX, Dev, Fleet
 
 
 def test_result_has_the_digits_that_lua_gave(fleet: Fleet, lua: Callable[[str], str]) -> None:
@@ -52,3 +53,51 @@ def test_what_a_function_prints_does_not_mix_with_its_result(fleet: Fleet, lua: 
 def test_bytes_are_marked(fleet: Fleet, lua: Callable[[str], str]) -> None:
     done = fleet("call", "shop:charge", "--app", fleet.app(charge__lua=lua('    return "\\xff\\x00"')))
     assert json.loads(done.out) == {"encoding": "binary/plain", "base64": "/wA="}
+
+
+PLACE = """\
+  - name: place
+    kind: function.lua
+    source: file://place.lua
+    method: main
+    modules: [errors]
+"""
+
+
+@pytest.fixture
+def placing(shared_fleet: Fleet, lua: Callable[[str], str]) -> Callable[[str], str]:
+    """placing(body) -> an application like the one of `dev`, with a function shop:place."""
+    return lambda body: str(
+        shared_fleet.app("placing", _index__yaml=INDEX + PLACE, place__lua=lua(body)),
+    )
+
+
+def test_a_function_starts_workflows_and_waits_for_them(
+    shared_fleet: Fleet, dev: Dev, placing: Callable[[str], str]
+) -> None:
+    app = placing('    return process.exec("shop:order", "shop:worker", order)')
+    order = '{"id": "1", "amount": 3}'
+    done = shared_fleet("call", "shop:place", order, "--app", app, "--address", dev.address)
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {"id": "1", "charge": {"amount": 3, "big": 9007199254740993}}
+
+
+def test_an_exit_event_and_a_failure(shared_fleet: Fleet, dev: Dev, placing: Callable[[str], str]) -> None:
+    app = placing("""
+        local pid = assert(process.spawn_monitored("shop:order", "shop:worker", order))
+        local event = process.events():receive()
+        return {same = event.from == pid, kind = event.kind, error = event.result.error:kind()}
+    """)
+    order = '{"id": "1", "amount": 300}'
+    done = shared_fleet("call", "shop:place", order, "--app", app, "--address", dev.address)
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {"same": True, "kind": "pid.exit", "error": "PERMISSION_DENIED"}
+
+
+def test_without_a_server_the_script_is_told(shared_fleet: Fleet, placing: Callable[[str], str]) -> None:
+    app = placing('    return process.spawn("shop:order", "shop:worker", order)')
+    done = shared_fleet("call", "shop:place", "{}", "--app", app, "--address", "127.0.0.1:1")
+    assert done.code == 1
+    assert "UNAVAILABLE" in done.err
+    assert "127.0.0.1:1" in done.err
+    assert "--address" in done.err
