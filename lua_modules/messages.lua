@@ -155,8 +155,9 @@ local function invalid(text) return internal.make("INVALID", text, false) end
 --- messages.check_topic(topic, verb) -> err (INVALID) | nil. verb: "listen" or "send", for the text.
 function messages.check_topic(topic, verb)
     if topic == "" then return invalid("topic cannot be empty") end
-    if lib.s_sub(topic, 1, 1) == "@" then
-        return invalid("cannot " .. verb .. " to @ topics: " .. printable(topic) .. " is reserved")
+    local reserved = lib.s_match(topic, "^@") or lib.s_match(topic, "^lua%-fleet%.")
+    if reserved then
+        return invalid("cannot " .. verb .. " to " .. reserved .. " topics: " .. printable(topic) .. " is reserved")
     end
     if not lib.u_len(topic) then return invalid("the topic " .. printable(topic) .. " is not UTF-8") end
 end

@@ -352,3 +352,50 @@ def test_misuse_raises(bench: Any, call: str, kind: str | None, message: str) ->
     )
     ok, found, text = result(run.start())
     assert not ok and found == (kind or "text") and message in text
+
+
+@pytest.mark.parametrize("policy", ["abandon", "terminate"])
+async def test_children_belong_to_the_run_that_started_them(bench: Any, policy: str) -> None:
+    bench.workflow("return process.listen('go'):receive()", name="child")
+    bench.workflow(
+        f"""
+    local name, pid = ...
+    if not pid then
+        local spawner = process.with_options({{["workflow.parent_close_policy"] = "{policy}"}}):with_name(name)
+        workflow.continue_as_new(name, assert(spawner:spawn("app:child", "app:worker")))
+    end
+    if "{policy}" == "abandon" then assert(process.send(pid, "go", "went")) end
+    return "second run"
+    """,
+        modules="workflow",
+    )
+    app, name = bench.load(), f"child-{uuid.uuid4().hex}"
+    async with bench.serving(app) as serving:
+        outcome = await bench.outcome(await bench.start(serving, name))
+        handle = serving.clients["app:temporal"].get_workflow_handle(name)
+        child = await bench.outcome(handle)
+        status = (await handle.describe()).status
+    assert outcome.result == "second run"
+    if policy == "abandon":
+        assert child.result == "went"
+    else:
+        assert status == WorkflowExecutionStatus.TERMINATED
+
+
+def test_an_update_is_not_handed_over(bench: Any) -> None:
+    run = bare(bench, "process.listen('go'):receive() workflow.continue_as_new()")
+    run.start()
+    update = WorkflowActivationJob()
+    update.do_update.id = update.do_update.protocol_instance_id = "u-1"
+    update.do_update.name = "set"
+    commands = run.activate(update, signal("kept"), signal("go"))
+    new = commands[-1].continue_as_new_workflow_execution
+    assert decoded(new.headers["lua-fleet-unread"]) == [{"topic": "kept", "n": 0}]
+
+
+def test_a_script_that_fills_its_own_channel_can_go_on(bench: Any) -> None:
+    run = bare(bench, "process.listen('a'):send(1) process.listen('go'):receive() workflow.continue_as_new()")
+    run.start()
+    (command,) = run.activate(signal("a"), signal("go"))
+    new = command.continue_as_new_workflow_execution
+    assert decoded(new.headers["lua-fleet-unread"]) == [{"topic": "a", "n": 0}]

@@ -177,6 +177,7 @@ def test_too_many_signals(bench: Any) -> None:
         ("'x'", "INVALID", "send requires at least destination and topic"),
         (f"'{TARGET}', ''", "INVALID", "topic cannot be empty"),
         (f"'{TARGET}', '@x'", "INVALID", "cannot send to @ topics"),
+        (f"'{TARGET}', 'lua-fleet.messages'", "INVALID", "cannot send to lua-fleet. topics"),
         (f"'{TARGET}', 'x\\xff'", "INVALID", "not UTF-8"),
         (f"'{TARGET}', 't', 1, {{ f = print }}", "INVALID", 'value 2 of message "t" cannot be sent'),
         ("'{app:temporal@app:worker|100%}', 't'", "NOT_FOUND", "could not resolve"),

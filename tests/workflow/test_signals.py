@@ -260,6 +260,10 @@ def test_after_unlisten_messages_are_kept_for_the_next_listener(bench: Any) -> N
     [
         ("process.listen('')", "topic cannot be empty"),
         ("process.listen('@x')", 'cannot listen to @ topics: "@x" is reserved'),
+        (
+            "process.listen('lua-fleet.messages')",
+            'cannot listen to lua-fleet. topics: "lua-fleet.messages" is reserved',
+        ),
         ("process.listen('\\xff')", 'the topic "\\xff" is not UTF-8'),
         ("process.listen('t', {messages = true})", "unknown option messages: listen knows message"),
         ("process.unlisten(channel.new())", "not a channel of process.listen, or not listening any more"),
