@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bare_run import BareRun, TaskFailed, decoded, encoded, result, variants
+from scenario import Play, Stage
 from temporalio.api.common.v1 import Payload
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
@@ -352,3 +354,22 @@ def test_two_updates_are_told_apart(bench: Any) -> None:
     commands = run.start(jobs=(update("set", id="a"), update("set", id="b")))
     told = [(c.update_response.protocol_instance_id, c.update_response.WhichOneof("response")) for c in commands[:4]]
     assert told == [("p-a", "accepted"), ("p-b", "accepted"), ("p-b", "completed"), ("p-a", "completed")]
+
+
+async def test_no_update_is_lost_or_doubled_when_workers_die(server_address: str, tmp_path: Path) -> None:
+    stage = Stage(server_address, tmp_path)
+    stage.workflow(COUNTER, modules="time")
+
+    async def scene(play: Play) -> Any:
+        handle = await play.start({"initial": 0})
+        answers = [await handle.execute_update("increment", {"amount": 1}) for _ in range(3)]
+        assert "coroutine 3 waits in channel:receive" in await handle.query("__stack_trace")
+        together = [handle.execute_update("increment", {"amount": 10}) for _ in range(3)]
+        answers += sorted(await asyncio.gather(*together), key=lambda answer: answer["value"])
+        await handle.signal("increment", {"amount": 100})
+        answers.append(await handle.execute_update("finish"))
+        return answers, (await play.ended(handle.id)).result
+
+    answers, result = await stage.play(scene)
+    assert [answer["value"] for answer in answers[:6]] == [1, 2, 3, 13, 23, 33]
+    assert result == {"final_counter": 133}
