@@ -33,6 +33,8 @@ TRANSIENT = frozenset(
         RPCStatusCode.INTERNAL,
         RPCStatusCode.UNKNOWN,
         RPCStatusCode.DATA_LOSS,
+        # A key is being replaced (auth.api_key_file).
+        RPCStatusCode.UNAUTHENTICATED,
     }
 )
 """Answers after which a question that changes nothing is asked again."""
