@@ -92,15 +92,23 @@ class Reply:
                 raise RequestFailed("UNAVAILABLE", text, details={"code": "WRITE_FAILED"}) from None
 
     async def finish(self) -> web.StreamResponse:
-        """What is left of the response; the server sends it and ends the exchange."""
-        if self._stream is not None:
-            try:
+        """Send what is left and end the response; a client that has gone or takes nothing is cut off."""
+        response, tail = self._stream, b""
+        try:
+            if response is not None:
                 await self.send()
-                if self.encoder is not None:
-                    await self._stream.write(self.encoder.flush())
-            except (RequestFailed, ConnectionError):
-                self.abort()
-            return self._stream
+                tail = self.encoder.flush() if self.encoder is not None else b""
+            else:
+                response = await self._whole()
+            async with asyncio.timeout(self._write_timeout):
+                await response.prepare(self._request)
+                await response.write_eof(tail)
+        except (RequestFailed, ConnectionError, TimeoutError):
+            self.abort()
+        assert response is not None
+        return response
+
+    async def _whole(self) -> web.Response:
         body = b"".join(self._pieces)
         self._finish_head(len(body))
         if self.encoder is not None:

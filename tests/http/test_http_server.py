@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from pathlib import Path
@@ -173,6 +174,25 @@ async def test_a_client_that_takes_nothing(serve_lua: Any, caplog: pytest.LogCap
     with caplog.at_level(logging.ERROR):
         while "the client took nothing for 0.2 s (timeouts.write)" not in caplog.text:
             await asyncio.sleep(0.02)
+    writer.close()
+
+
+async def test_a_client_that_does_not_take_the_last_piece(serve_lua: Any) -> None:
+    server = await serve_lua(
+        {"GET /big": "return string.rep('x', 20000000)"},
+        service="timeouts: {write: 200ms}",
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /api/big HTTP/1.1\r\nHost: x\r\n\r\n")
+    while not server._requests:
+        await asyncio.sleep(0.005)
+    while server._requests:
+        await asyncio.sleep(0.02)
+    got = 0
+    with contextlib.suppress(ConnectionError):
+        while piece := await reader.read(1 << 20):
+            got += len(piece)
+    assert got < 20_000_000
     writer.close()
 
 
