@@ -101,6 +101,14 @@ function host.cancel_call(op) host.abandon(op.number) end
 
 function host.forget_call(op) host.abandon(op.number) end
 
+--- host.upgrade(request): end this call for other code, which takes over what is a process; never returns
+-- request: {entry=, arguments= list of payloads, messages= what nobody has received}
+function host.upgrade(request)
+    call.upgrade = request
+    core.stop()
+    core.park(0)
+end
+
 local function finish(...)
     local value, err = internal.outcome(...)
     if not err then
@@ -210,7 +218,7 @@ function engine.flush()
     local outbox = call.outbox
     call.outbox = {}
     local unread = call.messages and call.messages.unread_count() or 0
-    return { outbox = outbox, result = call.result, error = call.error, unread = unread }
+    return { outbox = outbox, result = call.result, error = call.error, unread = unread, upgrade = call.upgrade }
 end
 
 return engine

@@ -31,6 +31,28 @@ function process.id() return core.manifest().entry.id end
 --- process.pid() -> string: {node@host|number}; the host is a process.host, or the entry of a call
 function process.pid() return core.host("process_pid") end
 
+--- process.upgrade(id, ...): other code goes on in place of this one; never returns
+-- id: of a process.lua entry, nil for this one. PID, names, links and messages that nobody received stay; events that
+-- nobody received do not. nil, err when it cannot: INVALID (not spawned, values), NOT_FOUND.
+function process.upgrade(id, ...)
+    if id ~= nil and type(id) ~= "string" then
+        error("bad argument #1 to 'upgrade' (string or nil expected, got " .. type(id) .. ")", 2)
+    end
+    core.current()      -- raises where nothing may block: here the call could not end
+    local entry = id ~= nil and id ~= "" and id or process.id()
+    local can = core.host("process_can_upgrade", entry)
+    if can ~= true then return nil, can end
+    local arguments = {}
+    for i = 1, lib.select("#", ...) do
+        local bytes, wrong = core.payload((lib.select(i, ...)))
+        if not bytes then return nil, invalid("argument " .. i .. " of " .. entry .. " cannot be sent: " .. wrong) end
+        arguments[i] = bytes
+    end
+    local unread = messages.unread()
+    for _, message in lib.ipairs(unread) do message.payloads.n = nil end
+    host.upgrade({ entry = entry, arguments = arguments, messages = unread })
+end
+
 local function check(name, dest)
     if dest == nil then return invalid(name .. " requires a destination: a PID or a registered name") end
     if type(dest) ~= "string" then

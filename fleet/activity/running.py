@@ -39,6 +39,20 @@ class Process(Protocol):
         ...
 
 
+class Replaced(Exception):
+    """The script asked for other code in its place (process.upgrade).
+
+    Attributes:
+        request: what engine_function.lua says of it: entry, arguments, messages.
+        events: what it had not been told yet.
+    """
+
+    def __init__(self, request: Mapping[str, Any], events: list[list[Any]]) -> None:
+        super().__init__("replaced")
+        self.request = request
+        self.events = events
+
+
 class Call:
     """A call from its start to its result; made by ``Functions``, run once.
 
@@ -170,8 +184,8 @@ class Call:
     async def run(self, payloads: list[bytes]) -> bytes:
         """Run to the end.
 
-        Returns the encoded payload of the result. Raises FunctionFailed; CancelledError if the task was cancelled and
-        the script ended with that.
+        Returns the encoded payload of the result. Raises FunctionFailed; Replaced; CancelledError if the task was
+        cancelled and the script ended with that.
         """
         self._events.append(["start", payloads, self.context])
         give_up: asyncio.TimerHandle | None = None
@@ -180,6 +194,10 @@ class Call:
             while True:
                 out = self._step()
                 if self._state.stopped:
+                    if out.get("upgrade") is not None:
+                        # The process goes on, without this call.
+                        self.process = None
+                        raise Replaced(out["upgrade"], self._events)
                     outcome = self._outcome(out)
                     return outcome
                 if self.process is not None:

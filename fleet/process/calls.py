@@ -35,6 +35,7 @@ class Calls:
         self._workflows = node.workflows
         self.call_host: dict[str, Callable[..., Any]] = {
             "process_pid": self.pid,
+            "process_can_upgrade": self.can_upgrade,
             "process_reads_events": self.reads_events,
             "process_trap_links": self.trap_links,
             "process_try_send": self.try_send,
@@ -61,6 +62,14 @@ class Calls:
     def reads_events(self, call: Call) -> None:
         """The script asked for its events."""
         self._node.process_of(call).reads_events = True
+
+    def can_upgrade(self, call: Call, entry_id: str | bytes) -> bool | LuaError:
+        """Whether other code can take the place of the call: it must have been spawned."""
+        if self._node.process_of(call).task is None:
+            return LuaError(f"{call.entry_id} was not spawned: only processes and workflows upgrade", "INVALID", False)
+        if text(entry_id) not in self._node.functions.app.processes:
+            return LuaError(f"no process.lua entry {text(entry_id)}", "NOT_FOUND", False)
+        return True
 
     def trap_links(self, call: Call, trap: bool) -> None:
         """Whether LINK_DOWN is an event for the call, or its end."""

@@ -12,13 +12,14 @@ from typing import Self
 from temporalio.client import Client
 
 from fleet.activity import FunctionFailed, Functions
-from fleet.activity.running import Call
+from fleet.activity.running import Call, Replaced
 from fleet.modules import RequestFailed
-from fleet.modules.caller import text
+from fleet.modules.caller import raw, text
 from fleet.registry import ProcessHostEntry
 
 from .calls import Calls
 from .delivery import Deliveries
+from .mailbox import Message
 from .names import Names
 from .pid import Pid
 from .process import Process
@@ -168,12 +169,33 @@ class Node:
         return process
 
     async def _run(self, process: Process, arguments: Sequence[bytes]) -> None:
+        while True:
+            try:
+                await self.functions.run(process.call, arguments)
+                return
+            except Replaced as replaced:
+                arguments = [raw(payload) for payload in replaced.request["arguments"]]
+                if not self._replace(process, replaced):
+                    return
+            except FunctionFailed as failed:
+                # Who ended it knows that it has ended.
+                if not process.watched and failed.error.kind != "CANCELED":
+                    log.error("process %s (%s) failed: %s", process.pid, process.call.entry_id, failed)
+                return
+
+    def _replace(self, process: Process, replaced: Replaced) -> bool:
+        """Put other code in the place of a process; False when that code does not load, and the process has ended."""
         try:
-            await self.functions.run(process.call, arguments)
+            call = self.functions.prepare(text(replaced.request["entry"]), process.call.context)
         except FunctionFailed as failed:
-            # Who ended it knows that it has ended.
-            if not process.watched and failed.error.kind != "CANCELED":
-                log.error("process %s (%s) failed: %s", process.pid, process.call.entry_id, failed)
+            process.ended(failed.error)
+            return False
+        unread = [
+            Message(text(one["topic"]), [raw(payload) for payload in one["payloads"]], one.get("from"))
+            for one in replaced.request["messages"]
+        ]
+        process.replace(call, unread, replaced.events)
+        return True
 
     def _left(self, process: Process) -> None:
         """The task has ended. One that was cancelled before it began has never run the call."""

@@ -69,6 +69,20 @@ class Process:
     def _hand_over(self, message: Message) -> None:
         self.call.post(["message", message.topic, message.sender, message.payloads])
 
+    def replace(self, call: Call, unread: list[Message], events: list[list[Any]]) -> None:
+        """Go on with another call, which is told what the one before had not received."""
+        self.call = call
+        call.process = self
+        self.trap_links = self.reads_events = False
+        self.mailbox.unread = 0
+        for message in unread:
+            self.mailbox.take(message)
+        for event in events:
+            self.mailbox.unread += event[0] == "message"
+            # What the code before asked for is not for this one.
+            if event[0] not in ("done", "failed"):
+                call.post(event)
+
     # ---- who watches whom
 
     @property

@@ -356,3 +356,47 @@ async def test_exec_takes_its_process_with_it(local: LocalBench) -> None:
         await call
     while local.node.names.lookup("waiting") is not None:
         await asyncio.sleep(0.01)
+
+
+# ---- upgrades
+
+
+async def test_an_upgrade_keeps_pid_name_and_messages(local: LocalBench) -> None:
+    got = await local.call(
+        """
+        local pid = process.with_options({}):with_name('it'):spawn_monitored('app:old', 'app:host')
+        local replies = process.listen('reply')
+        for i = 1, 3 do process.send('it', 'n', i) end
+        local seen = {}
+        for i = 1, 3 do seen[i] = replies:receive() end
+        local event = process.events():receive()
+        return {seen, event.from == pid, event.result.value[1] == pid, event.result.value[2]}
+        """,
+        old="""
+        local msg = process.inbox():receive()
+        process.send(msg:from(), 'reply', 'old ' .. msg:payload():data())
+        while process.upgrade('app:new', {since = 1}) do end
+        """,
+        new="""
+        local given = ...
+        local inbox = process.inbox()
+        for i = 1, 2 do
+            local msg = inbox:receive()
+            process.send(msg:from(), 'reply', 'new ' .. msg:payload():data())
+        end
+        return {process.pid(), given.since}
+        """,
+    )
+    assert got == [["old 1", "new 2", "new 3"], True, True, 1]
+
+
+async def test_what_cannot_be_upgraded_is_told_so(local: LocalBench) -> None:
+    got = await local.call(
+        """
+        local none, err = process.upgrade()
+        local failed = process.exec('app:lost', 'app:host')
+        return {none == nil, err:kind(), failed}
+        """,
+        lost="local none, err = process.upgrade('app:nowhere') return err:kind()",
+    )
+    assert got == [True, "INVALID", "NOT_FOUND"]
