@@ -101,6 +101,39 @@ async def test_version(stage: Stage) -> None:
     assert await stage.play(scene) == ({"version": 2, "result": "new 5"}, b'["payment-v2-2"]')
 
 
+async def test_attrs(stage: Stage) -> None:
+    stage.search_attributes = {"status": "Keyword", "customer_id": "Keyword", "order_total": "Int"}
+    stage.workflow(
+        """
+        local order = ...
+        workflow.attrs({
+            search = {
+                status = "processing",
+                customer_id = order.customer_id,
+                order_total = order.total
+            },
+            memo = {
+                notes = "Priority customer",
+                source = "web"
+            }
+        })
+        """,
+        modules="workflow",
+    )
+
+    async def scene(play: Play) -> Any:
+        handle = await play.start({"customer_id": "c-1", "total": 12})
+        await play.ended(handle.id)
+        told = await handle.describe()
+        attributes = {pair.key.name: pair.value for pair in told.typed_search_attributes}
+        return {name: attributes[name] for name in stage.search_attributes}, await told.memo()
+
+    assert await stage.play(scene) == (
+        {"status": "processing", "customer_id": "c-1", "order_total": 12},
+        {"notes": "Priority customer", "source": "web"},
+    )
+
+
 async def test_history_length_and_size(stage: Stage) -> None:
     stage.workflow(
         """

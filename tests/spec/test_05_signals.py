@@ -257,6 +257,28 @@ async def test_request_and_reply(stage: Stage) -> None:
     assert await stage.play(scene) == {"status": "processing", "progress": 75}
 
 
+async def test_request_from_a_function(stage: Stage) -> None:
+    stage.workflow(
+        """
+        -- Workflow side
+        local ch = process.listen("get_status", {message = true})
+        local msg = ch:receive()
+        local sent = process.send(msg:from(), "status_response", {status = "processing", progress = 75})
+        return sent
+        """
+    )
+    stage.function(
+        f"local function main(...)\n{CALLER}\nend\nreturn {{ main = main }}", "caller", modules="time", activity=False
+    )
+
+    async def scene(play: Play) -> Any:
+        asked = await play.start()
+        status = await play.call("caller", f"{{app:temporal@app:worker|{asked.id}}}")
+        return status, (await play.ended(asked.id)).result
+
+    assert await stage.play(scene) == ({"status": "processing", "progress": 75}, True)
+
+
 SENDER = """
 -- Sender workflow
 local function main(input)

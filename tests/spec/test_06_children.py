@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scenario import Stage
+from typing import Any
+
+from scenario import Play, Stage
 
 
 async def test_exec_waits_for_the_result(stage: Stage) -> None:
@@ -99,20 +101,31 @@ async def test_errors_arrive_with_the_event(stage: Stage) -> None:
     assert await stage.run_sample() == ["NOT_FOUND", False, "no such customer", True]
 
 
+EXEC = """
+local result, err = process.exec(
+    "app:hello_workflow",
+    "app:worker",
+    {name = "world"}
+)
+if err then
+    return nil, err
+end
+-- result contains the workflow return value
+return result
+"""
+
+
 async def test_process_exec(stage: Stage) -> None:
-    stage.workflow(
-        """
-        local result, err = process.exec(
-            "app:hello_workflow",
-            "app:worker",
-            {name = "world"}
-        )
-        if err then
-            return nil, err
-        end
-        -- result contains the workflow return value
-        return result
-        """
-    )
+    stage.workflow(EXEC)
     stage.workflow("local input = ... return {greeting = 'hello ' .. input.name}", "hello_workflow")
     assert await stage.run_sample() == {"greeting": "hello world"}
+
+
+async def test_process_exec_in_a_function(stage: Stage) -> None:
+    stage.function(f"local function main()\n{EXEC}\nend\nreturn {{ main = main }}", "caller", activity=False)
+    stage.workflow("local input = ... return {greeting = 'hello ' .. input.name}", "hello_workflow")
+
+    async def scene(play: Play) -> Any:
+        return await play.call("caller")
+
+    assert await stage.play(scene) == {"greeting": "hello world"}

@@ -81,14 +81,14 @@ class Stage(Bench):
         await ensure_search_attributes(await self.client(), "default", self.search_attributes)
         return self.load()
 
-    async def play(self, scene: Scene) -> Any:
-        """Play ``scene``; what it returns, which must be the same each time."""
+    async def play(self, scene: Scene, **options: Any) -> Any:
+        """Play ``scene``; what it returns, which must be the same each time. ``options`` are those of ``serve``."""
         app = await self.prepared()
         results = []
         for overrides in ({}, NO_CACHE):
-            async with self.serving(app, **overrides) as serving:
+            async with self.serving(app, options, **overrides) as serving:
                 results.append(await self._act(scene, serving))
-        async with self.mortal() as serving:
+        async with self.mortal(options) as serving:
             results.append(await self._act(scene, serving))
         assert results[0] == results[1], f"the sticky cache makes a difference: {results[1]}"
         assert results[0] == results[2], f"the death of a worker makes a difference: {results[2]}"
@@ -112,7 +112,7 @@ class Stage(Bench):
         return await self.play(scene)
 
     @asynccontextmanager
-    async def mortal(self) -> AsyncIterator[Serving]:
+    async def mortal(self, options: dict[str, Any] | None = None) -> AsyncIterator[Serving]:
         """Workflows on a worker that dies after each task; everything else in this process."""
         workflows = self._variant("mortal", {"local_activity_worker_only": True})
         rest = load_app(self._variant("rest", {"disable_workflow_worker": True}))
@@ -127,7 +127,7 @@ class Stage(Bench):
         assert process.stdin is not None and process.stdout is not None
         try:
             assert await process.stdout.readline() == b"ready\n"
-            async with self.serving(rest) as serving:
+            async with self.serving(rest, options) as serving:
                 yield serving
             assert process.returncode is None, "the mortal worker ended by itself"
         finally:

@@ -137,12 +137,13 @@ class Bench:
         """A client of the test server."""
         return await Client.connect(self.address)
 
-    def serving(self, app: App, **overrides: Any) -> Any:
-        """`serve` on the test server."""
+    def serving(self, app: App, options: dict[str, Any] | None = None, **overrides: Any) -> Any:
+        """`serve` on the test server, with its `options` and with `overrides` for the workers."""
         return serve(
             app,
             lambda entry: connect(entry, address=self.address, plaintext=True),
             overrides={"graceful_shutdown_timeout": timedelta(0), **overrides},
+            **(options or {}),
         )
 
     async def run(self, *args: Any, name: str = "wf", same: bool = True, **start: Any) -> Outcome:
