@@ -24,8 +24,8 @@ function children.encode(id, values)
     return encoded
 end
 
---- children.destination(id, worker) -> entry {type=, options=}, task queue, host part of its PID, namespace
--- | nil, err (INVALID). The namespace is nil for that of this run: workers of the same client share it.
+--- children.destination(id, worker) -> entry {type=, options=}, task queue, host part of its PID, place
+-- | nil, err (INVALID). place: {client=, namespace=} when the worker has another client than this run, else nil.
 -- worker: as in start. With a raw task queue the id is a type name of any language.
 function children.destination(id, worker)
     if worker == nil then
@@ -39,7 +39,13 @@ function children.destination(id, worker)
     if entry.worker and entry.worker ~= worker then
         return nil, invalid(id .. " runs on " .. entry.worker .. ", not on " .. worker)
     end
-    return entry, place.task_queue, worker, place.client ~= run.info.client and place.namespace or nil
+    if place.client == run.info.client or run.info.client == "" then return entry, place.task_queue, worker end
+    local namespace = core.host("neighbour", place.client)
+    if not namespace then
+        return nil, invalid(id .. " runs on " .. worker .. ", whose client " .. place.client
+            .. " is one of another Temporal server than this workflow's")
+    end
+    return entry, place.task_queue, worker, { client = place.client, namespace = namespace }
 end
 
 local function metadata(o)
@@ -82,9 +88,9 @@ function children.start(id, worker, values, spec, started, ended)
     if err then return nil, err end
     local seq = host.next_sequence()
     local workflow_id = o.id or spec.name or run.info.original_run_id .. "_" .. seq
-    local namespace = o.namespace or place or run.info.namespace
-    local node = run.info.client
-    if namespace ~= run.info.namespace then node = node .. "/" .. namespace end
+    place = place or { client = run.info.client, namespace = run.info.namespace }
+    local namespace, node = o.namespace or place.namespace, place.client
+    if namespace ~= place.namespace then node = node .. "/" .. namespace end
     local child = {
         seq = seq, id = id, workflow_id = workflow_id, namespace = namespace, started = started, ended = ended,
         pid = pids.format(node, host_part, workflow_id),

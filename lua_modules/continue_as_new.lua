@@ -27,11 +27,12 @@ function continued.start(id, values)
     if not encoded then error(err, 0) end
     local workflow_type, queue = run.info.workflow_type, run.info.task_queue
     if id then
-        local entry, _, namespace
-        entry, queue, _, namespace = children.destination(id)
-        if namespace and namespace ~= run.info.namespace then
-            error(internal.make("INVALID", id .. " runs in the namespace " .. namespace .. ": a run goes on in its own, "
-                .. run.info.namespace, false), 0)
+        local entry, host_part, place
+        entry, queue, host_part, place = children.destination(id)
+        if not entry then error(queue, 0) end
+        if place and place.namespace ~= run.info.namespace then
+            error(internal.make("INVALID", id .. " runs on " .. host_part .. " in the namespace " .. place.namespace
+                .. ": a run goes on in its own, " .. run.info.namespace, false), 0)
         end
         workflow_type = entry.type
     end

@@ -22,11 +22,11 @@ end
 -- dest: PID; target: its parts (pid.lua).
 function others.namespace(dest, target)
     local info = run.info
-    if target.node == info.client or (target.node == "" and target.host == info.worker) then return info.namespace end
-    local prefix = info.client .. "/"
-    if lib.s_sub(target.node, 1, #prefix) == prefix and #target.node > #prefix then
-        return lib.s_sub(target.node, #prefix + 1)
-    end
+    if target.node == "" and target.host == info.worker then return info.namespace end
+    local client, named = lib.s_match(target.node, "^([^/]*)/?(.*)$")
+    local namespace = info.namespace
+    if client ~= info.client then namespace = core.host("neighbour", client) end
+    if namespace then return named ~= "" and named or namespace end
     return nil, refused("NOT_FOUND", "process " .. printable(dest)
         .. " cannot be reached from this workflow: it reaches the workflows of " .. info.client
         .. ", whose PIDs read {" .. info.client .. "@worker|workflow id}")

@@ -103,8 +103,14 @@ class WorkflowScripts:
         worker = self.app.workers.get(worker_id)
         if worker is None:
             return None
-        client = self.app.clients[worker.client]
-        return {"task_queue": worker.task_queue, "client": worker.client, "namespace": client.namespace}
+        return {"task_queue": worker.task_queue, "client": worker.client}
+
+    def _neighbour(self, own: str, other: str) -> str | None:
+        """The namespace of another client of the same Temporal server; None when there is no such client."""
+        own_client, client = self.app.clients.get(own), self.app.clients.get(other)
+        if own_client is None or client is None or client.address != own_client.address:
+            return None
+        return client.namespace
 
     def _host(
         self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None
@@ -124,6 +130,7 @@ class WorkflowScripts:
             "activity": self._activities.get,
             "workflow": self._child,
             "worker": self._worker,
+            "neighbour": lambda other: self._neighbour(client_id, other),
             "search_attributes": lambda: dict(client.search_attributes) if client is not None else {},
             "run_info": lambda: {
                 "task_queue": origin.task_queue,

@@ -218,7 +218,11 @@ async def test_children_of_another_namespace_on_a_server(bench: Any) -> None:
     other = {**CLIENT, "name": "elsewhere", "namespace": "other"}
     bench.entries += [other, {**WORKER, "name": "far", "client": "app:elsewhere", "task_queue": bench.queue}]
     bench.workflow(
-        "local parent = ... return {process.pid(), process.listen('go'):receive(), workflow.info().namespace}",
+        """
+    local parent = ...
+    assert(process.send(parent, "ready", 1))
+    return {process.pid(), process.listen('go'):receive(), workflow.info().namespace}
+    """,
         name="child",
         modules="workflow",
         workflow={"worker": "app:far"},
@@ -226,21 +230,19 @@ async def test_children_of_another_namespace_on_a_server(bench: Any) -> None:
     bench.workflow(
         """
     local events, results = process.events(), {}
-    local spawner = process.with_options({["workflow.namespace"] = "other"})
-    for i, start in ipairs{process.spawn, function(...) return spawner:spawn(...) end} do
-        local pid, err = start("app:child", "app:far")
-        if err then error(err) end
-        process.send(pid, "go", i)
-        local event = events:receive()
-        if event.result.error then error(event.result.error) end
-        results[i] = {event.from == pid, event.result.value}
-    end
-    local pid = spawner:spawn("app:child", "app:far")
+    local ready = process.listen("ready", {message = true})
+    local pid = assert(process.spawn("app:child", "app:far", process.pid()))
+    assert(ready:receive():from() == pid)
+    assert(process.send(pid, "go", "went"))
+    local event = events:receive()
+    if event.result.error then error(event.result.error) end
+    results[1] = {event.from == pid, event.result.value}
+    pid = process.spawn("app:child", "app:far", process.pid())
     assert(process.terminate(pid))
-    results[3] = events:receive().result.error:message()
-    pid = spawner:spawn("app:child", "app:far")
+    results[2] = events:receive().result.error:message()
+    pid = process.spawn("app:child", "app:far", process.pid())
     assert(process.cancel(pid))
-    results[4] = events:receive().result.error:kind()
+    results[3] = events:receive().result.error:kind()
     return results
     """
     )
@@ -250,12 +252,26 @@ async def test_children_of_another_namespace_on_a_server(bench: Any) -> None:
         async with bench.serving(app) as serving:
             outcome = await bench.outcome(await bench.start(serving))
     assert outcome.failure is None, outcome.failure
-    *talked, ended, cancelled = outcome.result
+    (same, (pid, received, namespace)), ended, cancelled = outcome.result
+    assert same and pid.startswith("{app:elsewhere@app:far|") and (received, namespace) == ("went", "other")
     assert (ended, cancelled) == ("workflow terminated", "CANCELED")
-    for n, (same, (pid, received, namespace)) in enumerate(talked, 1):
-        assert same and received == n and namespace == "other"
-        assert pid.startswith("{app:elsewhere@app:far|")
     await bench.replay(app, outcome)
+
+
+def test_a_worker_of_another_server_is_refused(bench: Any) -> None:
+    other = {**CLIENT, "name": "elsewhere", "address": "elsewhere:7233"}
+    bench.entries += [other, {**WORKER, "name": "far", "client": "app:elsewhere", "task_queue": "far"}]
+    bench.workflow("return 1", name="there", workflow={"worker": "app:far"})
+    run = bare(
+        bench,
+        """
+    local _, spawned = process.spawn("app:there", "app:far")
+    local _, sent = process.send("{app:elsewhere@app:far|x}", "go")
+    return {spawned:kind(), spawned:message(), sent:kind()}
+    """,
+    )
+    kind, message, sent = result(run.start())
+    assert (kind, sent) == ("INVALID", "NOT_FOUND") and "another Temporal server" in message
 
 
 def test_the_option_task_queue_wins(bench: Any) -> None:

@@ -330,7 +330,7 @@ def test_a_run_stays_in_its_namespace(bench: Any) -> None:
     ]
     bench.workflow("return 1", name="there", workflow={"worker": "app:far"})
     run = bare(bench, "local _, err = pcall(process.upgrade, 'app:there') return {err:kind(), err:message()}")
-    message = "app:there runs in the namespace other: a run goes on in its own, default"
+    message = "app:there runs on app:far in the namespace other: a run goes on in its own, default"
     assert result(run.start()) == ["INVALID", message]
 
 
