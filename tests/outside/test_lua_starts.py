@@ -268,3 +268,26 @@ async def test_many_calls_watch_one_workflow(bench: Bench) -> None:
         await asyncio.sleep(0.1)
         await handle.signal("go")
         assert await asyncio.gather(*watching) == ["in"] * 30
+
+
+async def test_the_pid_of_another_namespace_leads_there(bench: Bench) -> None:
+    id = fresh()
+    got = await run(
+        bench,
+        """
+        local id = ...
+        local options = {["temporal.workflow.id"] = id, ["temporal.workflow.namespace"] = "temporal-system"}
+        local pid = assert(process.with_options(options):spawn_monitored("app:order_workflow", "app:worker"))
+        local sent = process.send(pid, "topic", 1)
+        local canceled = process.cancel(pid, "for a test")
+        local ended = process.terminate(pid)
+        local event = process.events():receive()
+        local again, err = process.send(pid, "topic", 1)
+        options["temporal.workflow.namespace"] = "nowhere"
+        local none, missing = process.with_options(options):spawn("app:order_workflow", "app:worker")
+        return {pid, sent, canceled, ended, event.from == pid, event.result.error:kind(), err:kind(), missing:kind()}
+        """,
+        id,
+    )
+    pid = f"{{app:temporal/temporal-system@app:worker|{id}}}"
+    assert got == [pid, True, True, True, True, "CANCELED", "NOT_FOUND", "NOT_FOUND"]

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from outside import Outside
+from temporalio.client import Client
+from workflow_bench import as_module
 
+from fleet.activity import Functions
+from fleet.process import Node
 from fleet.process.workflow_control import Started
 
 LEDGER = """
@@ -23,6 +27,35 @@ for _ = 1, 12 do
     seen[#seen + 1] = msg:payload():data()
 end
 workflow.continue_as_new(seen)
+"""
+WAITING = """
+local n = ...
+local events, inbox = process.events(), process.inbox()
+time.sleep(("%dms"):format(n * 37 % 400))
+local got = channel.select{events:case_receive(), inbox:case_receive()}
+if got.channel == events then return {n = n, canceled = got.value.reason} end
+return {n = n, told = got.value:payload():data()}
+"""
+PARENT = """
+local count, run = ...
+local events, pids, ends = process.events(), {}, {}
+for n = 1, count do
+    local spawner = process.with_options({["workflow.task_timeout"] = "1s"}):with_name(run .. "-" .. n)
+    if n % 3 == 0 then spawner = spawner:with_message("at once", n) end
+    pids[n] = assert(spawner:spawn_monitored("app:waiting", "app:worker", n))
+    time.sleep("30ms")
+end
+for n = 1, count do
+    if n % 3 == 1 then assert(process.cancel(pids[n], "reason " .. n)) end
+    if n % 3 == 2 then assert(process.send(pids[n], "later", n)) end
+    time.sleep("30ms")
+end
+for i = 1, count do
+    local event = events:receive()
+    ends[i] = {pid = event.from, kind = event.kind, value = event.result.value}
+end
+local more = channel.select{events:case_receive(), time.after("200ms"):case_receive()}
+return {pids = pids, ends = ends, quiet = more.channel ~= events}
 """
 WORKER = Path(__file__).parents[1] / "workflow" / "worker_process.py"
 CLIENTS, ROUNDS, KILLS = 4, 12, 4
@@ -96,3 +129,31 @@ async def test_nothing_is_lost_or_doubled(bench: Any) -> None:
     finally:
         done.set()
         assert await worker >= 1
+
+
+async def test_each_workflow_has_one_exit(bench: Any) -> None:
+    """A function spawns, cancels and tells workflows whose worker is killed, and collects how they end."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    count, run = 24, f"waiting-{uuid.uuid4().hex[:8]}"
+    bench.workflow(WAITING, "waiting", modules="time channel")
+    bench.function(as_module(PARENT), "parent", modules="time channel")
+    app = bench.load()
+    done = asyncio.Event()
+    worker = asyncio.create_task(killed_again_and_again(bench, random.Random(seed), done))
+
+    async def connect(_: str) -> Client:
+        return await Client.connect(bench.address)
+
+    try:
+        async with Functions.open(app) as functions, Node(functions, connect):
+            got = await functions.call_json("app:parent", [count, run])
+    finally:
+        done.set()
+        assert await worker >= 1
+    assert got["quiet"]
+    ends = {end["pid"]: end for end in got["ends"]}
+    assert sorted(ends) == sorted(got["pids"])
+    for n, pid in enumerate(got["pids"], 1):
+        expected = {0: {"told": n}, 1: {"canceled": f"reason {n}"}, 2: {"told": n}}[n % 3]
+        assert ends[pid] == {"pid": pid, "kind": "pid.exit", "value": {"n": n, **expected}}
