@@ -33,8 +33,8 @@ main { max-width: 34rem; margin: 8vh auto; padding: 2.25rem; background: #fff; b
 h1 { margin: 0 0 .25rem; font-size: 1.5rem; letter-spacing: -.01em; }
 p.lead { margin: 0 0 1.5rem; color: var(--soft); }
 label { display: block; margin-top: 1rem; font-weight: 600; font-size: .9rem; }
-input, select { width: 100%; margin-top: .3rem; padding: .6rem .7rem; font: inherit; color: inherit; background: #fff;
-                border: 1px solid #cbd2dd; border-radius: 8px; }
+input, select { width: 100%; height: 2.7rem; margin-top: .3rem; padding: 0 .7rem; font: inherit; font-weight: 400;
+                color: inherit; background: #fff; border: 1px solid #cbd2dd; border-radius: 8px; }
 input:focus, select:focus, button:focus-visible { outline: 3px solid rgb(36 86 214 / .25); border-color: var(--blue); }
 button { margin-top: 1.5rem; padding: .65rem 1.3rem; font: inherit; font-weight: 600; color: #fff; background: var(--blue);
          border: 0; border-radius: 8px; cursor: pointer; }

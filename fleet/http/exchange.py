@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "upgrade", "trailer"))
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 
 
@@ -127,11 +128,12 @@ class Exchange:
             return _invalid(f'"{name}" cannot be the name of a header')
         if name.lower() in _FRAMING:
             return _invalid(f"the header {name} is set by the server, which knows how the response travels")
-        if re.search(rb"[\r\n\0]", raw(value)):
-            return _invalid(f"header {name}: a value cannot have line breaks")
-        content = raw(value).decode("utf-8", "surrogateescape")
+        if not isinstance(value, str):
+            return _invalid(f"header {name}: a value must be UTF-8")
+        if _CONTROL.search(value):
+            return _invalid(f"header {name}: a value cannot have line breaks or other control characters")
         # Each cookie is a header of its own.
-        (self.reply.headers.add if name.lower() == "set-cookie" else self.reply.headers.__setitem__)(name, content)
+        (self.reply.headers.add if name.lower() == "set-cookie" else self.reply.headers.__setitem__)(name, value)
         self.reply.touched = True
         return None
 

@@ -142,7 +142,7 @@ def _compress(settings: Mapping[str, Any]) -> Step:
     def head(reply: Reply, length: int | None) -> None:
         kind = reply.headers.get(hdrs.CONTENT_TYPE, "")
         too_short = length is not None and length < max(settings["min_length"], 1)
-        if too_short or hdrs.CONTENT_ENCODING in reply.headers or not _COMPRESSIBLE.match(kind):
+        if too_short or not reply.has_body or hdrs.CONTENT_ENCODING in reply.headers or not _COMPRESSIBLE.match(kind):
             return
         reply.headers[hdrs.CONTENT_ENCODING] = "gzip"
         # 31: the largest window, with a gzip header.
@@ -153,8 +153,7 @@ def _compress(settings: Mapping[str, Any]) -> Step:
 
     def step(exchange: Exchange) -> bool:
         exchange.reply.before_head.append(vary)
-        request = exchange.request
-        if request.method != hdrs.METH_HEAD and _accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
+        if _accepts_gzip(exchange.request.headers.get(hdrs.ACCEPT_ENCODING, "")):
             exchange.reply.before_head.append(head)
         return False
 

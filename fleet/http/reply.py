@@ -19,6 +19,7 @@ HELD = 64 << 10
 """Bytes that several writes may come to before they are sent."""
 
 _SERVER = "lua-fleet"
+_BODILESS = (204, 205, 304)
 
 
 class Reply:
@@ -57,6 +58,11 @@ class Reply:
         """Has the client got something already?"""
         return self._stream is not None
 
+    @property
+    def has_body(self) -> bool:
+        """May the response have one? Else its bytes would be taken for the next response of the connection."""
+        return self._request.method != hdrs.METH_HEAD and self.status not in _BODILESS
+
     def write(self, data: bytes) -> bool:
         """Take a piece of the body. True: there is so much now that ``send`` should be awaited."""
         more = self._wrote and self._held + len(data) > HELD
@@ -81,7 +87,7 @@ class Reply:
                     self._held = 0
                     if data and self.encoder is not None:
                         data = self.encoder.compress(data) + self.encoder.flush(zlib.Z_SYNC_FLUSH)
-                    if data and self._request.method != hdrs.METH_HEAD:
+                    if data and self.has_body:
                         await self._stream.write(data)
             except TimeoutError:
                 self.abort()

@@ -151,7 +151,12 @@ class HttpServer:
         began = time.monotonic()
         exchange = Exchange(request, read_timeout=self._read_timeout, write_timeout=self._write_timeout)
         try:
-            await self._dispatch(exchange)
+            try:
+                await self._dispatch(exchange)
+            except Exception:
+                id = _request_id()
+                log.exception("%s: the request %s failed in the server", _place(exchange), id)
+                exchange.reply.replace(500, f"500 internal error (request {id})")
             if self._stopping:
                 exchange.reply.headers[hdrs.CONNECTION] = "close"
             response = await exchange.reply.finish()

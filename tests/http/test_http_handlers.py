@@ -294,7 +294,8 @@ async def test_wrong_use(serve_lua: Any, client: Client) -> None:
         local res = http.response()
         return {
             tostring(res:set_status(99)), tostring(res:set_status(1.5)), tostring(res:set_header("a b", "c")),
-            tostring(res:set_header("A", "b\\r\\nX: y")), tostring(res:set_header("Content-Length", "5")),
+            tostring(res:set_header("A", "b\\r\\nX: y")),
+            tostring(res:set_header("A", "\\255")), tostring(res:set_header("Content-Length", "5")),
             tostring(res:set_transfer("slow")), tostring(res:write_event({data = "x"})),
             tostring(res:write_event({name = "x"})), tostring(res:write_json({f = print})),
             tostring(select(2, http.request({max_body = -1}))), tostring(select(2, http.request({timeout = "x"}))),
@@ -314,17 +315,18 @@ async def test_wrong_use(serve_lua: Any, client: Client) -> None:
         "a response cannot have the status 99: expected 200 to 599",
         "the status must be an integer",
         '"a b" cannot be the name of a header',
-        "header A: a value cannot have line breaks",
+        "header A: a value cannot have line breaks or other control characters",
+        "header A: a value must be UTF-8",
         "the header Content-Length is set by the server, which knows how the response travels",
         'unknown transfer "slow": expected http.TRANSFER.CHUNKED or http.TRANSFER.SSE',
         "an event needs a name (a string)",
         "an event needs data",
-        got[8],
+        got[9],
         "max_body must be a positive integer",
         "timeout must be a positive number of milliseconds",
         "bad argument #1 to 'set_status' (number expected, got string)",
         "bad argument #1 to 'write' (string expected, got nil)",
         "bad argument to 'write' (response expected; call it with ':')",
     ]
-    assert got[8].startswith("the value cannot be JSON: ")
+    assert got[9].startswith("the value cannot be JSON: ")
     assert (await get(client, server, "/elsewhere"))[0] == 500

@@ -196,6 +196,24 @@ async def test_a_client_that_does_not_take_the_last_piece(serve_lua: Any) -> Non
     writer.close()
 
 
+async def test_a_body_where_there_can_be_none_is_not_sent(serve_lua: Any) -> None:
+    server = await serve_lua(
+        {
+            "GET /204": "local r = http.response() r:status(204):text('x') r:flush() r:write('y')",
+            "GET /304": "http.response():status(304):text('x')",
+            "GET /next": "return 'next'",
+        }
+    )
+    for method, path in (("GET", "204"), ("GET", "304"), ("HEAD", "204"), ("HEAD", "next")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            f"{method} /api/{path} HTTP/1.1\r\nHost: x\r\n\r\nGET /api/next HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        )
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
+        assert await reader.readexactly(15) == b"HTTP/1.1 200 OK"
+        writer.close()
+
+
 async def test_requests_that_are_no_http(serve_lua: Any) -> None:
     server = await serve_lua({"GET /": "return 1"})
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
