@@ -43,10 +43,10 @@ function workflow.exec(id, ...)
 end
 
 --- workflow.set_query(name, value) -> true, nil | nil, err (INVALID): the answer to this query from now on
-workflow.set_query = load("queries").set
+function workflow.set_query(...) return load("queries").set(...) end
 
 --- workflow.attrs{search = table, memo = table} -> true, nil | nil, err (INVALID): merges into those of the run
-workflow.attrs = load("attributes").upsert
+function workflow.attrs(...) return load("attributes").upsert(...) end
 
 --- workflow.continue_as_new(...): ends this run and starts the workflow anew with these arguments; never returns
 -- Unread messages, the context and a pending cancel go on to the new run. Raises INVALID outside a workflow and when

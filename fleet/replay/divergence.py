@@ -20,11 +20,11 @@ from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 _FRAME = re.compile(r"^\s*([^\[\s][^\n]*?):(\d+): in ", re.MULTILINE)
 _NO_EVENT = {
     "respond_to_query",
-    "update_response",
     "cancel_signal_workflow",
     "request_cancel_local_activity",
 }
 _LOCAL_ACTIVITY, _PATCH = "core_local_activity", "core_patch"
+_UPDATE_ACCEPTED, _UPDATE_ANSWERED = "update accepted", "update answered"  # the two sorts of update_response
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,11 @@ _KINDS: dict[str, _Kind] = {
     "schedule_local_activity": _Kind(
         _LOCAL_ACTIVITY, lambda c: (c.activity_type, str(c.seq)), words="calls local activity {} (number {})"
     ),
+    _UPDATE_ACCEPTED: _Kind("WorkflowExecutionUpdateAccepted", words="takes an update"),
+    _UPDATE_ANSWERED: _Kind("WorkflowExecutionUpdateCompleted", words="answers an update"),
     "set_patch_marker": _Kind(_PATCH, lambda c: (c.patch_id,), words="decides a version ({})"),
 }
+_UPDATE_EVENTS = (_KINDS[_UPDATE_ACCEPTED].event, _KINDS[_UPDATE_ANSWERED].event)
 _BY_EVENT = {kind.event: kind for kind in _KINDS.values()}
 
 
@@ -148,8 +151,8 @@ def find_divergence(
         if event.HasField("workflow_task_completed_event_attributes")
     }
     recorded: dict[int, list[HistoryEvent]] = {}
-    for event in _with_command(events):
-        recorded.setdefault(_attributes(event).workflow_task_completed_event_id, []).append(event)
+    for task, event in _with_command(events):
+        recorded.setdefault(task, []).append(event)
     for task in sorted(set(reached) & set(completed)):
         commands = _sent([one for one in issued if one.task == task])
         found = _compare(commands, recorded.get(completed[task], []))
@@ -229,18 +232,24 @@ def _sent(commands: Sequence[Issued]) -> list[Issued]:
     return [one for one in known if (_variant(one), getattr(_body(one), "seq", None)) not in taken_back]
 
 
-def _with_command(events: Sequence[HistoryEvent]) -> Iterable[HistoryEvent]:
-    """The events that a command leaves; not the search attribute that core adds to a version."""
+def _with_command(events: Sequence[HistoryEvent]) -> Iterable[tuple[int, HistoryEvent]]:
+    """The events that a command leaves, each with the WorkflowTaskCompleted event that it belongs to; not the search
+    attribute that core adds to a version."""
     before: HistoryEvent | None = None
+    task = 0
     for event in events:
         attributes = _attributes(event)
+        if event.HasField("workflow_task_completed_event_attributes"):
+            task = event.event_id
         after_patch = before is not None and _marker(before)[0] == _PATCH
+        # Updates have no such field: their events stand behind the task.
+        of_task = "workflow_task_completed_event_id" in attributes.DESCRIPTOR.fields_by_name
         if (
-            "workflow_task_completed_event_id" in attributes.DESCRIPTOR.fields_by_name
+            (of_task or _event_type(event) in _UPDATE_EVENTS)
             and not (after_patch and event.HasField("upsert_workflow_search_attributes_event_attributes"))
             and _event_type(event) in {*_BY_EVENT, "MarkerRecorded"}
         ):
-            yield event
+            yield attributes.workflow_task_completed_event_id if of_task else task, event
         before = event
 
 
@@ -278,11 +287,13 @@ def _attributes(event: HistoryEvent) -> Any:
 
 
 def _variant(one: Issued) -> str:
+    if one.command.HasField("update_response"):
+        return _UPDATE_ACCEPTED if one.command.update_response.HasField("accepted") else _UPDATE_ANSWERED
     return one.command.WhichOneof("variant") or ""
 
 
 def _body(one: Issued) -> Any:
-    return getattr(one.command, _variant(one))
+    return getattr(one.command, one.command.WhichOneof("variant") or "")
 
 
 def _facts(one: Issued) -> tuple[str, ...]:

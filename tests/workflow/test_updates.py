@@ -22,6 +22,8 @@ from temporalio.common import RawValue, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from workflow_bench import NO_CACHE
 
+from fleet.replay.session import ReplaySession
+
 CACHES = pytest.mark.parametrize("overrides", [{}, NO_CACHE], ids=["cached", "evicted"])
 UNKNOWN = Payload(metadata={"encoding": b"binary/unknown"}, data=b"?")
 
@@ -373,3 +375,34 @@ async def test_no_update_is_lost_or_doubled_when_workers_die(server_address: str
     answers, result = await stage.play(scene)
     assert [answer["value"] for answer in answers[:6]] == [1, 2, 3, 13, 23, 33]
     assert result == {"final_counter": 133}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('process.send(msg:from(), "ok", 1)', "", "the code starts timer 1 at wf.lua:5, where history has event "),
+        ('time.sleep("1ms")', "", "the code completes the workflow (after wf.lua:4), where history has event "),
+        (
+            "local ch",
+            'time.sleep("1ms") local ch',
+            "the code starts timer 1 at wf.lua:2, where history has event 6, WorkflowExecutionUpdateCompleted",
+        ),
+    ],
+)
+async def test_fleet_replay_names_the_line(bench: Any, old: str, new: str, sentence: str) -> None:
+    code = """local ch = process.listen("set", {message = true})
+    local msg = ch:receive()
+    process.send(msg:from(), "ok", 1)
+    time.sleep("1ms")"""
+    bench.workflow(code, modules="time")
+    async with bench.serving(bench.load()) as serving:
+        start = WithStartWorkflowOperation(
+            "app:wf", id=f"div-{bench.queue}", task_queue=bench.queue, id_conflict_policy=WorkflowIDConflictPolicy.FAIL
+        )
+        client = serving.clients["app:temporal"]
+        assert await client.execute_update_with_start_workflow("set", start_workflow_operation=start) == 1
+        outcome = await bench.outcome(await start.workflow_handle())
+    async with ReplaySession.open(bench.deploy(code.replace(old, new))) as session:
+        report = await session.replay(outcome.history)
+    assert report.divergence is not None, report.message
+    assert report.divergence.render().startswith(sentence), report.divergence.render()
