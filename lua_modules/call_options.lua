@@ -66,6 +66,11 @@ local function retry_policy(value)
         end
         if wrong then return nil, wrong, key end
     end
+    -- The server refuses the others, and a workflow's whole task with them.
+    local longest = policy.maximum_interval
+    if longest and longest > 0 and longest < policy.initial_interval and policy.maximum_attempts ~= 1 then
+        return nil, "at least the initial_interval", "maximum_interval"
+    end
     return policy
 end
 options.retry_policy = retry_policy

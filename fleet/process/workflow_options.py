@@ -172,12 +172,15 @@ def _number(names: Mapping[str, int], word: str) -> int:
 
 
 def _retry_policy(given: Mapping[str, Any]) -> RetryPolicy:
-    maximum = given.get("maximum_interval")
+    initial, maximum = given.get("initial_interval", 1e9), given.get("maximum_interval")
+    attempts = int(given.get("maximum_attempts", 0))
+    if maximum and maximum < initial and attempts != 1:
+        raise RequestFailed("INVALID", "the option retry_policy.maximum_interval must be at least the initial_interval")
     return RetryPolicy(
-        initial_interval=timedelta(microseconds=math.ceil(given.get("initial_interval", 1e9) / 1000)),
+        initial_interval=timedelta(microseconds=math.ceil(initial / 1000)),
         backoff_coefficient=float(given.get("backoff_coefficient", 2.0)),
         maximum_interval=timedelta(microseconds=math.ceil(maximum / 1000)) if maximum else None,
-        maximum_attempts=int(given.get("maximum_attempts", 0)),
+        maximum_attempts=attempts,
         non_retryable_error_types=_items(given.get("non_retryable_error_types")) or None,
     )
 

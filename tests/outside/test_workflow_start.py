@@ -255,6 +255,7 @@ async def test_eager_start(bench: Any) -> None:
         ({"versioning_override": "sideways"}, "versioning_override"),
         ({"versioning_override": {"mode": "pinned"}}, "versioning_override"),
         ({"versioning_override": {"mode": "pinned", "version": {"deployment_name": "d", "build_id": "b"}}}, "d:b"),
+        ({"retry_policy": {"initial_interval": SECOND, "maximum_interval": 1}}, "at least the initial_interval"),
         ({"search_attributes": {"Nobody": "x"}}, "Nobody"),
         ({"search_attributes": {"CustomKeywordField": {"a": 1}}}, "CustomKeywordField"),
         ({"search_attributes": {"CustomKeywordListField": ["a", 5]}}, "item 1"),

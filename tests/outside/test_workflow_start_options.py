@@ -108,6 +108,10 @@ def test_every_option() -> None:
         ("{['workflow.run_timeout'] = -1}", "a duration string or milliseconds number"),
         ("{['workflow.search_attributes'] = {[1] = 'x'}}", "string keys"),
         ("{['workflow.search_attributes'] = {a = function() end}}", "search_attributes.a"),
+        (
+            "{['workflow.retry_policy'] = {maximum_interval = 5}}",
+            "retry_policy.maximum_interval: expected at least the initial_interval, got 5",
+        ),
         ("{['workflow.memo'] = {a = function() end}}", "JSON can hold"),
     ],
 )
