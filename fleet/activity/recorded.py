@@ -9,8 +9,13 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 
 from temporalio import activity
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import TerminateWorkflowExecutionRequest
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryReverseRequest,
+    TerminateWorkflowExecutionRequest,
+)
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -27,25 +32,42 @@ async def random(arguments: list[bytes]) -> bytes:
 async def terminate(arguments: list[bytes]) -> bytes:
     """``process.terminate`` of the workflow with the id of argument 1 in the namespace of argument 2: did it run?
 
-    Raises ApplicationError, of an error kind, when the server will not have it.
+    A worker that dies, or drops the run, before history has the answer makes the request once more: what the first one
+    has ended counts as running. Raises ApplicationError, of an error kind, when the server will not have it.
     """
     workflow_id, namespace = (payloads.decode(argument) for argument in arguments)
-    client = activity.client()
+    client, info = activity.client(), activity.info()
+    target = WorkflowExecution(workflow_id=workflow_id)
+    mark = Payload.FromString(payloads.encode(f"{info.workflow_run_id}/{info.activity_id}"))
     request = TerminateWorkflowExecutionRequest(
         namespace=namespace,
-        workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+        workflow_execution=target,
         reason="process.terminate",
+        details=Payloads(payloads=[mark]),
         identity=client.identity,
     )
     try:
         await client.workflow_service.terminate_workflow_execution(request, retry=True)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            return payloads.encode(False)
+            return payloads.encode(await _was_ended(client, namespace, target, mark))
         if error.status in _REFUSALS:
             raise ApplicationError(error.message, type=_REFUSALS[error.status], non_retryable=True) from error
         raise
     return payloads.encode(True)
+
+
+async def _was_ended(client: Client, namespace: str, target: WorkflowExecution, mark: Payload) -> bool:
+    """Whether the last event of the workflow is the termination with this mark."""
+    request = GetWorkflowExecutionHistoryReverseRequest(namespace=namespace, execution=target, maximum_page_size=1)
+    try:
+        answer = await client.workflow_service.get_workflow_execution_history_reverse(request, retry=True)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    last = answer.history.events[0] if answer.history.events else HistoryEvent()
+    return mark in last.workflow_execution_terminated_event_attributes.details.payloads
 
 
 _REFUSALS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from typing import Any
 
@@ -9,7 +10,11 @@ import pytest
 from bare_run import BareRun, result, variants
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.testing import ActivityEnvironment
 from workflow_bench import NO_CACHE
+
+from fleet.activity import payloads
+from fleet.activity.recorded import terminate
 
 OTHER = "{app:temporal@app:worker|other}"
 
@@ -106,6 +111,19 @@ async def test_terminate_ends_it_at_once(bench: Any) -> None:
         kind, message, *rest = outcome.result
         assert (kind, message) == ("CANCELED", "workflow terminated")
         assert rest == [True, "NOT_FOUND", True, "NOT_FOUND", "NOT_FOUND"]
+
+
+async def test_a_termination_that_is_made_twice_is_one(bench: Any) -> None:
+    bench.workflow("process.listen('go'):receive()", name="child")
+    app = bench.load()
+    async with bench.serving(app) as serving:
+        handle = await bench.start(serving, name="child")
+        environment = ActivityEnvironment(client=await bench.client())
+        environment.info = dataclasses.replace(environment.info, activity_id="3", workflow_run_id="run-1")
+        arguments = [payloads.encode(handle.id), payloads.encode("default")]
+        assert [await environment.run(terminate, arguments) for _ in range(2)] == [payloads.encode(True)] * 2
+        environment.info = dataclasses.replace(environment.info, activity_id="4")
+        assert await environment.run(terminate, arguments) == payloads.encode(False)
 
 
 async def test_a_workflow_ends_itself(bench: Any) -> None:
