@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistoryEventFilterType
 from temporalio.common import RawValue
 from temporalio.converter import WorkflowSerializationContext
@@ -21,6 +23,8 @@ from fleet.activity import payloads
 
 from .workflow_errors import TRANSIENT, refused
 from .workflow_failure import failure_error, terminated
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ async def follow(client: Client, workflow_id: str, run_id: str = "") -> Ending:
     A workflow that does not exist ends with an error of kind NOT_FOUND. While the server is away, the wait goes on.
     """
     if not run_id:
-        described = await _asked(client, workflow_id, "")
+        described = await _described(client, workflow_id, "")
         if isinstance(described, LuaError):
             return Ending(error=described)
         run_id = described.workflow_execution_info.execution.run_id
@@ -89,38 +93,49 @@ class Following:
 
 async def _close_event(client: Client, workflow_id: str, run_id: str) -> HistoryEvent | LuaError:
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id, run_id=run_id)
+
+    async def ask() -> HistoryEvent | None:
+        events = handle.fetch_history_events(
+            wait_new_event=True, event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, skip_archival=True
+        )
+        async for event in events:
+            return event
+        return None
+
+    return await _answer(ask, workflow_id)
+
+
+async def _described(client: Client, workflow_id: str, run_id: str) -> DescribeWorkflowExecutionResponse | LuaError:
+    """The server's description of a run, of the latest one for ""."""
+    handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id, run_id=run_id or None)
+
+    async def ask() -> DescribeWorkflowExecutionResponse:
+        return (await handle.describe()).raw_description
+
+    return await _answer(ask, workflow_id)
+
+
+async def _answer(ask: Callable[[], Awaitable[T | None]], workflow_id: str) -> T | LuaError:
+    """What `ask` gives, asked again while there is no server or nothing to tell; the error when it is final."""
     pause = _FIRST_PAUSE
     while True:
         try:
-            events = handle.fetch_history_events(
-                wait_new_event=True, event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, skip_archival=True
-            )
-            async for event in events:
-                return event
+            answer = await ask()
+            if answer is not None:
+                return answer
         except RPCError as error:
             if error.status not in TRANSIENT:
                 return refused(error, f"cannot watch workflow {workflow_id}").error
-            logger.warning("watching workflow %s: %s; asking again", workflow_id, error.message)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-async def _asked(client: Client, workflow_id: str, run_id: str) -> Any:
-    """The server's description of a run, or the LuaError that it has none."""
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            return (await client.get_workflow_handle(workflow_id, run_id=run_id or None).describe()).raw_description
-        except RPCError as error:
-            if error.status not in TRANSIENT:
-                return refused(error, f"no workflow {workflow_id} to watch").error
+            # One line for each time that the server is away, however long that is.
+            level = logging.WARNING if pause == _FIRST_PAUSE else logging.DEBUG
+            logger.log(level, "watching workflow %s: %s; asking again until there is an answer", workflow_id, error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 async def _reset_to(client: Client, workflow_id: str, run_id: str) -> str:
     """The run that replaced a terminated one because somebody reset it, or ""."""
-    described = await _asked(client, workflow_id, run_id)
+    described = await _described(client, workflow_id, run_id)
     return "" if isinstance(described, LuaError) else str(described.workflow_extended_info.reset_run_id)
 
 
@@ -138,7 +153,9 @@ async def _ending(client: Client, workflow_id: str, event: HistoryEvent) -> Endi
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
             return Ending(error=LuaError("operation canceled", "CANCELED", False))
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
-            return Ending(error=terminated())
+            error = terminated()
+            error.details = {"reason": attributes.reason} if attributes.reason else None
+            return Ending(error=error)
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
             details = {"timeout_type": "start_to_close"}
             return Ending(error=LuaError("workflow timed out", "TIMEOUT", False, details))

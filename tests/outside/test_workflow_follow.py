@@ -69,6 +69,7 @@ async def test_terminated_timed_out_and_canceled(bench: Any) -> None:
         await outside.workflows.terminate(first.node, first.workflow_id)
         error = await outside.error(first)
         assert (error.kind, error.message, error.retryable) == ("CANCELED", "workflow terminated", False)
+        assert error.details == {"reason": "process.terminate"}
 
         second = await outside.start(execution_timeout=SECOND // 5)
         error = await outside.error(second)
