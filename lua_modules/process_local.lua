@@ -4,24 +4,37 @@ local core, base, host, load = ...
 local lib = core.lib
 local type, error = lib.type, lib.error
 local _, internal = load("errors")
-local messages, events = load("messages"), load("events")
 local request = host.request
 
--- Most messages are taken at once; the others wait for room, or for a server.
-local send = load("sender")(function(dest, topic, encoded)
-    encoded.n = nil
-    local sent = core.host("process_try_send", dest, topic, encoded)
-    if sent == true then return true, nil end
-    if sent then return nil, sent end
-    return request("process_send", dest, topic, encoded)
-end)
-
-local process = {
-    send = send, listen = messages.listen, unlisten = messages.unlisten, inbox = messages.inbox,
-    events = events.channel, event = events.kinds, registry = load("process_names"),
+-- The others are loaded when a script asks for them: most calls want their PID at most, or to start something.
+local PARTS = {
+    listen = function() return load("messages").listen end,
+    unlisten = function() return load("messages").unlisten end,
+    inbox = function() return load("messages").inbox end,
+    events = function() return load("events").channel end,
+    event = function() return load("events").kinds end,
+    registry = function() return (load("process_names")) end,
+    -- Most messages are taken at once; the others wait for room, or for a server.
+    send = function()
+        return (load("sender")(function(dest, topic, encoded)
+            encoded.n = nil
+            local sent = core.host("process_try_send", dest, topic, encoded)
+            if sent == true then return true, nil end
+            if sent then return nil, sent end
+            return request("process_send", dest, topic, encoded)
+        end))
+    end,
 }
 
-for name, value in lib.pairs(load("spawner")) do process[name] = value end
+local process = lib.setmetatable({}, {
+    __index = function(self, name)
+        local part = PARTS[name]
+        local value
+        if part then value = part() else value = load("spawner")[name] end
+        self[name] = value
+        return value
+    end,
+})
 
 local function invalid(text) return internal.make("INVALID", text, false) end
 
@@ -48,7 +61,7 @@ function process.upgrade(id, ...)
         if not bytes then return nil, invalid("argument " .. i .. " of " .. entry .. " cannot be sent: " .. wrong) end
         arguments[i] = bytes
     end
-    local unread = messages.unread()
+    local unread = load("messages").unread()
     for _, message in lib.ipairs(unread) do message.payloads.n = nil end
     host.upgrade({ entry = entry, arguments = arguments, messages = unread })
 end
