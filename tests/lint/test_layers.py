@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2] / "fleet"
 # From the top down; packages in one row do not know each other.
 LAYERS = [
     {"cli"},
-    {"worker", "replay"},
+    {"worker", "replay", "supervisor"},
     {"http"},
     {"process"},
     {"workflow", "activity", "check", "server"},
@@ -27,7 +27,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # worker and replay share a row in the table above, but replaying uses the worker's client.
 ALLOWED = {("replay", "worker")}
 
-NO_TEMPORAL = {"registry", "lua", "check"}
+NO_TEMPORAL = {"registry", "lua", "check", "supervisor"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,29 @@
+"""The settings of `fleet supervise` as flags, and where its file is."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from fleet.supervisor.settings import Found, Settings, SettingsError, meaning, names, resolve
+
+from .exit import CONFIGURATION, CommandError
+
+FILE = "fleet.yaml"
+
+
+def add_setting_flags(parser: argparse.ArgumentParser) -> None:
+    """``--config`` and a flag for each setting."""
+    parser.add_argument("--config", metavar="FILE", help=f"file with settings (default: {FILE} here, if there is one)")
+    for name in names():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=meaning(name).replace("%", "%%"))
+
+
+def settings_of(args: argparse.Namespace) -> tuple[Settings, list[Found]]:
+    """The effective settings, and where each came from. Raises CommandError."""
+    file = Path(args.config) if args.config else Path(FILE) if Path(FILE).is_file() else None
+    try:
+        return resolve({name: getattr(args, name) for name in names()}, os.environ, file)
+    except SettingsError as error:
+        raise CommandError(str(error), CONFIGURATION) from None

@@ -1,0 +1,226 @@
+"""The memory that supervisor and workers share: facts of each worker and wishes of the supervisor, never messages.
+
+One anonymous mapping, made before the first fork and inherited by all. Everything in it is a 64-bit word, written by
+one process and read by others; a word is never seen half written. A slot's block begins on a cache line of its own, so
+that the beats of neighbours do not slow each other down. Times are `time.monotonic_ns`, which all processes share.
+"""
+
+from __future__ import annotations
+
+import mmap
+from enum import IntEnum
+from typing import NamedTuple
+
+MAX_QUEUES = 32
+"""Task queues (temporal.worker entries, in the order of their ids) that have words of their own in a block."""
+
+QUARANTINE_SIZE = 64
+
+_READS = 1000
+_LINE = 64
+_WORD = 8
+_RUN_ID_BYTES = 36
+_RUN_ID_WORDS = 5
+
+_BLOCK_WORDS = 160
+_FIRST_QUEUE_WORD = 32
+_ENTRY_WORDS = 8
+_HEADER_WORDS = 8
+
+
+class State(IntEnum):
+    """What the process of a slot does."""
+
+    EMPTY = 0
+    STARTING = 1
+    READY = 2
+    DRAINING = 3
+
+
+class Kind(IntEnum):
+    """Kinds of tasks that a worker polls for."""
+
+    WORKFLOW = 0
+    ACTIVITY = 1
+
+
+class Activating(NamedTuple):
+    """An activation that has not ended: the run's id and when it began (monotonic ns)."""
+
+    run_id: str
+    since: int
+
+
+class _Word:
+    """A word of a block, as an attribute."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __get__(self, block: Slot, owner: type) -> int:
+        return block.words[self._index]
+
+    def __set__(self, block: Slot, value: int) -> None:
+        block.words[self._index] = value
+
+
+class Slot:
+    """The block of one slot. The worker in it writes all but `generation` and the permits, which the supervisor sets.
+
+    Attributes:
+        beat: when the worker's event loop last turned (monotonic ns).
+        progress: when it last finished an activation or an activity (monotonic ns).
+        in_flight: activations and activities that it has in hand.
+        pid: of the process; 0 without one.
+        generation: which load of the application it serves; the first is 1.
+        lua_bytes: bytes in the Lua states of its cached workflow runs.
+        cached_runs: how many workflow runs it has cached.
+    """
+
+    beat = _Word(0)
+    progress = _Word(1)
+    in_flight = _Word(2)
+    _state = _Word(3)
+    pid = _Word(4)
+    generation = _Word(5)
+    _since = _Word(6)
+    lua_bytes = _Word(12)
+    cached_runs = _Word(13)
+
+    def __init__(self, words: memoryview) -> None:
+        self.words = words
+
+    @property
+    def state(self) -> State:
+        """What the process does."""
+        return State(self._state)
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def activating(self) -> Activating | None:
+        """The oldest activation in hand, None without one."""
+        while True:
+            since = self._since
+            run_id = _run_id(self.words[7:12])
+            # The worker clears the time before it writes another id.
+            if since == self._since:
+                return Activating(run_id, since) if since else None
+
+    @activating.setter
+    def activating(self, value: Activating | None) -> None:
+        self._since = 0
+        if value is not None:
+            _set_run_id(self.words[7:12], value.run_id)
+            self._since = value.since
+
+    def permits(self, queue: int, kind: Kind) -> int:
+        """How many tasks of `kind` the supervisor lets the worker have at once on queue number `queue`; 0: no limit."""
+        return self.words[_queue_word(queue, kind)]
+
+    def set_permits(self, queue: int, kind: Kind, count: int) -> None:
+        """Set what `permits` returns."""
+        self.words[_queue_word(queue, kind)] = count
+
+    def used(self, queue: int, kind: Kind) -> int:
+        """How many tasks of `kind` the worker has in hand on queue number `queue`."""
+        return self.words[_queue_word(queue, kind) + 1]
+
+    def set_used(self, queue: int, kind: Kind, count: int) -> None:
+        """Set what `used` returns."""
+        self.words[_queue_word(queue, kind) + 1] = count
+
+    def clear(self) -> None:
+        """All words zero: a new process begins, or none is there any more. The permits stay, they are the slot's."""
+        for index in range(_FIRST_QUEUE_WORD):
+            self.words[index] = 0
+        for index in range(_FIRST_QUEUE_WORD + 1, _BLOCK_WORDS, 2):
+            self.words[index] = 0
+
+
+class Quarantine:
+    """Runs whose tasks took workers down, with how often. The supervisor writes, the workers read."""
+
+    def __init__(self, words: memoryview, version: memoryview) -> None:
+        self._words = words
+        self._version = version
+
+    @property
+    def version(self) -> int:
+        """Another number after each change: who keeps a copy need not read the table again before."""
+        return self._version[0]
+
+    def counts(self) -> dict[str, int]:
+        """How many workers each run took down, by run id, in the order of their first."""
+        counts: dict[str, int] = {}
+        # Not for ever: a supervisor that was killed while it wrote never ends its writing.
+        for _ in range(_READS):
+            version = self._version[0]
+            entries = [self._words[i : i + _ENTRY_WORDS] for i in range(0, len(self._words), _ENTRY_WORDS)]
+            counts = {_run_id(entry): entry[_RUN_ID_WORDS] for entry in entries if entry[_RUN_ID_WORDS]}
+            # An odd number: the supervisor is writing.
+            if version % 2 == 0 and version == self._version[0]:
+                break
+        return counts
+
+    def add(self, run_id: str) -> int:
+        """Count one more worker that the run took down; returns how many. The oldest run is forgotten when full."""
+        counts = self.counts()
+        count = counts.pop(run_id, 0) + 1
+        if len(counts) >= QUARANTINE_SIZE:
+            del counts[next(iter(counts))]
+        self._write({**counts, run_id: count})
+        return count
+
+    def release(self, run_id: str) -> bool:
+        """Forget the run; False when it is not known."""
+        counts = self.counts()
+        if counts.pop(run_id, None) is None:
+            return False
+        self._write(counts)
+        return True
+
+    def _write(self, counts: dict[str, int]) -> None:
+        self._version[0] += 1
+        rows = [*counts.items(), *[("", 0)] * (QUARANTINE_SIZE - len(counts))]
+        for number, (run_id, count) in enumerate(rows):
+            entry = self._words[number * _ENTRY_WORDS : (number + 1) * _ENTRY_WORDS]
+            _set_run_id(entry, run_id)
+            entry[_RUN_ID_WORDS] = count
+        self._version[0] += 1
+
+
+class Page:
+    """The shared memory of a fleet.
+
+    Attributes:
+        slots: a block for each slot that there can be.
+        quarantine: runs that are not to be run.
+    """
+
+    def __init__(self, slots: int) -> None:
+        """`slots`: the most workers that there will ever be."""
+        table = _HEADER_WORDS + QUARANTINE_SIZE * _ENTRY_WORDS
+        assert table * _WORD % _LINE == 0 and _BLOCK_WORDS * _WORD % _LINE == 0
+        words = memoryview(mmap.mmap(-1, (table + slots * _BLOCK_WORDS) * _WORD)).cast("Q")
+        blocks = [words[at : at + _BLOCK_WORDS] for at in range(table, len(words), _BLOCK_WORDS)]
+        self.slots = [Slot(block) for block in blocks]
+        self.quarantine = Quarantine(words[_HEADER_WORDS:table], words[:1])
+
+
+def _queue_word(queue: int, kind: Kind) -> int:
+    if not 0 <= queue < MAX_QUEUES:
+        raise IndexError(f"queue number {queue}: a block has words for {MAX_QUEUES}")
+    return _FIRST_QUEUE_WORD + (queue * len(Kind) + kind) * 2
+
+
+def _run_id(words: memoryview) -> str:
+    return words.tobytes()[:_RUN_ID_BYTES].rstrip(b"\0").decode("ascii", "replace")
+
+
+def _set_run_id(words: memoryview, run_id: str) -> None:
+    text = run_id.encode("ascii", "replace")[:_RUN_ID_BYTES].ljust(_RUN_ID_WORDS * _WORD, b"\0")
+    for index, value in enumerate(memoryview(text).cast("Q")):
+        words[index] = value

@@ -1,0 +1,86 @@
+"""The shared page: what one process writes, another reads."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from fleet.supervisor.page import MAX_QUEUES, QUARANTINE_SIZE, Activating, Kind, Page, State
+
+RUN = "01a2b3c4-0000-4000-8000-1234567890ab"
+
+
+def test_a_child_writes_and_the_parent_reads() -> None:
+    page = Page(3)
+    child = os.fork()
+    if child == 0:
+        slot = page.slots[1]
+        slot.beat, slot.progress, slot.in_flight, slot.pid = 2**63, 7, 3, os.getpid()
+        slot.state = State.READY
+        slot.activating = Activating(RUN, 99)
+        slot.lua_bytes, slot.cached_runs = 1 << 40, 12
+        slot.set_used(2, Kind.ACTIVITY, 5)
+        os._exit(0)
+    os.waitpid(child, 0)
+    slot = page.slots[1]
+    assert (slot.beat, slot.progress, slot.in_flight, slot.pid) == (2**63, 7, 3, child)
+    assert slot.state is State.READY
+    assert slot.activating == Activating(RUN, 99)
+    assert (slot.lua_bytes, slot.cached_runs) == (1 << 40, 12)
+    assert slot.used(2, Kind.ACTIVITY) == 5
+    assert slot.used(2, Kind.WORKFLOW) == 0
+    assert all(word == 0 for other in (page.slots[0], page.slots[2]) for word in other.words)
+
+
+def test_a_new_process_begins_with_an_empty_block_and_the_permits_of_the_slot() -> None:
+    slot = Page(1).slots[0]
+    slot.beat, slot.generation = 1, 4
+    slot.activating = Activating(RUN, 5)
+    slot.set_permits(MAX_QUEUES - 1, Kind.ACTIVITY, 8)
+    slot.set_used(MAX_QUEUES - 1, Kind.ACTIVITY, 6)
+    slot.clear()
+    assert (slot.beat, slot.generation, slot.activating, slot.state) == (0, 0, None, State.EMPTY)
+    assert slot.permits(MAX_QUEUES - 1, Kind.ACTIVITY) == 8
+    assert slot.used(MAX_QUEUES - 1, Kind.ACTIVITY) == 0
+
+
+def test_the_words_of_queues_are_apart() -> None:
+    slot = Page(1).slots[0]
+    places = [(queue, kind) for queue in range(MAX_QUEUES) for kind in Kind]
+    for number, (queue, kind) in enumerate(places):
+        slot.set_permits(queue, kind, number)
+        slot.set_used(queue, kind, 1000 + number)
+    assert [slot.permits(*place) for place in places] == list(range(len(places)))
+    assert [slot.used(*place) for place in places] == list(range(1000, 1000 + len(places)))
+    with pytest.raises(IndexError):
+        slot.permits(MAX_QUEUES, Kind.WORKFLOW)
+
+
+def test_an_activation_ends() -> None:
+    slot = Page(1).slots[0]
+    slot.activating = Activating(RUN, 5)
+    slot.activating = Activating("short", 6)
+    assert slot.activating == Activating("short", 6)
+    slot.activating = None
+    assert slot.activating is None
+
+
+def test_quarantine_counts_releases_and_forgets_the_oldest() -> None:
+    table = Page(1).quarantine
+    before = table.version
+    assert [table.add(RUN), table.add("other"), table.add(RUN)] == [1, 1, 2]
+    assert table.counts() == {"other": 1, RUN: 2}
+    assert table.version != before
+    assert table.release("other") and not table.release("other")
+    for number in range(QUARANTINE_SIZE):
+        table.add(f"run-{number}")
+    assert RUN not in table.counts()
+    assert len(table.counts()) == QUARANTINE_SIZE
+
+
+def test_quarantine_is_readable_while_its_writer_is_dead() -> None:
+    table = Page(1).quarantine
+    table.add(RUN)
+    table._version[0] += 1
+    assert table.counts() == {RUN: 1}
