@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_PID = re.compile(r"\{(?:([^@|}]*)@)?([^|}]+)\|(?:[^}]*\|)?([^|}]+)\}", re.DOTALL)
+_PID = re.compile(r"\{(?:([^@|}]*)@)?+([^|}]+)\|(?:[^}]*\|)?([^|}]+)\}", re.DOTALL)
 _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
