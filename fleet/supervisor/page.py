@@ -22,8 +22,9 @@ _WORD = 8
 _RUN_ID_BYTES = 36
 _RUN_ID_WORDS = 5
 
-_BLOCK_WORDS = 160
 _FIRST_QUEUE_WORD = 32
+_TASKS_WORDS = 8
+_BLOCK_WORDS = _FIRST_QUEUE_WORD + MAX_QUEUES * 2 * _TASKS_WORDS
 _ENTRY_WORDS = 8
 _HEADER_WORDS = 8
 
@@ -57,11 +58,43 @@ class _Word:
     def __init__(self, index: int) -> None:
         self._index = index
 
-    def __get__(self, block: Slot, owner: type) -> int:
+    def __get__(self, block: Slot | Tasks, owner: type) -> int:
         return block.words[self._index]
 
-    def __set__(self, block: Slot, value: int) -> None:
+    def __set__(self, block: Slot | Tasks, value: int) -> None:
         block.words[self._index] = value
+
+
+class Tasks:
+    """A worker's tasks of one kind on one task queue. The worker writes all but `permits`, which the supervisor sets.
+
+    A permit is held from the moment when a poll begins to wait for a task until that task has ended.
+
+    Attributes:
+        held: permits in use, those of polls that wait for a task included.
+        used: permits in use by tasks in hand.
+        busy: the sum over all tasks of how long they have been in hand (ns); wraps at 2**64.
+        finished: how many tasks have ended.
+    """
+
+    held = _Word(1)
+    used = _Word(2)
+    busy = _Word(3)
+    finished = _Word(4)
+    _limit = _Word(0)
+
+    def __init__(self, words: memoryview) -> None:
+        self.words = words
+
+    @property
+    def permits(self) -> int | None:
+        """How many permits the worker may hold; None: as many as the options of the entry say."""
+        limit = self._limit
+        return limit - 1 if limit else None
+
+    @permits.setter
+    def permits(self, count: int | None) -> None:
+        self._limit = 0 if count is None else count + 1
 
 
 class Slot:
@@ -116,28 +149,20 @@ class Slot:
             _set_run_id(self.words[7:12], value.run_id)
             self._since = value.since
 
-    def permits(self, queue: int, kind: Kind) -> int:
-        """How many tasks of `kind` the supervisor lets the worker have at once on queue number `queue`; 0: no limit."""
-        return self.words[_queue_word(queue, kind)]
-
-    def set_permits(self, queue: int, kind: Kind, count: int) -> None:
-        """Set what `permits` returns."""
-        self.words[_queue_word(queue, kind)] = count
-
-    def used(self, queue: int, kind: Kind) -> int:
-        """How many tasks of `kind` the worker has in hand on queue number `queue`."""
-        return self.words[_queue_word(queue, kind) + 1]
-
-    def set_used(self, queue: int, kind: Kind, count: int) -> None:
-        """Set what `used` returns."""
-        self.words[_queue_word(queue, kind) + 1] = count
+    def tasks(self, queue: int, kind: Kind) -> Tasks:
+        """The words for tasks of `kind` on queue number `queue`."""
+        if not 0 <= queue < MAX_QUEUES:
+            raise IndexError(f"queue number {queue}: a block has words for {MAX_QUEUES}")
+        first = _FIRST_QUEUE_WORD + (queue * len(Kind) + kind) * _TASKS_WORDS
+        return Tasks(self.words[first : first + _TASKS_WORDS])
 
     def clear(self) -> None:
         """All words zero: a new process begins, or none is there any more. The permits stay, they are the slot's."""
         for index in range(_FIRST_QUEUE_WORD):
             self.words[index] = 0
-        for index in range(_FIRST_QUEUE_WORD + 1, _BLOCK_WORDS, 2):
-            self.words[index] = 0
+        for index in range(_FIRST_QUEUE_WORD, _BLOCK_WORDS):
+            if (index - _FIRST_QUEUE_WORD) % _TASKS_WORDS:
+                self.words[index] = 0
 
 
 class Quarantine:
@@ -208,12 +233,6 @@ class Page:
         blocks = [words[at : at + _BLOCK_WORDS] for at in range(table, len(words), _BLOCK_WORDS)]
         self.slots = [Slot(block) for block in blocks]
         self.quarantine = Quarantine(words[_HEADER_WORDS:table], words[:1])
-
-
-def _queue_word(queue: int, kind: Kind) -> int:
-    if not 0 <= queue < MAX_QUEUES:
-        raise IndexError(f"queue number {queue}: a block has words for {MAX_QUEUES}")
-    return _FIRST_QUEUE_WORD + (queue * len(Kind) + kind) * 2
 
 
 def _run_id(words: memoryview) -> str:

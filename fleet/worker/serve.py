@@ -22,6 +22,7 @@ from .client import client_warnings
 from .declared import check_search_attributes
 from .lifecycle import Supervisor
 from .options import worker_options
+from .permits import WorkerPermits
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ async def serve(
     overrides: Mapping[str, Any] | None = None,
     client_ids: set[str] | None = None,
     services: ServiceOptions | None = None,
+    permits: WorkerPermits | None = None,
 ) -> AsyncIterator[Serving]:
     """Serve `app` for the length of an `async with` block: the workers poll when it begins and have drained at its end.
 
@@ -89,6 +91,7 @@ async def serve(
     overrides: arguments of temporalio's Worker that win over what the entries say.
     client_ids: serve the workers of these clients only; all when None.
     services: how to run the services that are no workers; None leaves them out.
+    permits: bounds what the workers take at once, at run time; None is the fixed sizes of the entries.
     Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError,
     MissingSearchAttributes when a namespace lacks a search attribute that its client declares.
     """
@@ -111,8 +114,10 @@ async def serve(
             serving.warnings.extend(client_warnings(app.clients[id]))
             serving.warnings.extend(await check_search_attributes(clients[id], app.clients[id]))
             await node.attend(id)
+        if permits is not None:
+            await stack.enter_async_context(permits.following())
         for entry in entries:
-            worker = _worker(entry, serving, scripts, overrides or {})
+            worker = _worker(entry, serving, scripts, overrides or {}, permits)
             if worker is not None:
                 serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry, serving))
         if services is not None:
@@ -137,7 +142,11 @@ async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[
 
 
 def _worker(
-    entry: WorkerEntry, serving: Serving, scripts: WorkflowScripts, overrides: Mapping[str, Any]
+    entry: WorkerEntry,
+    serving: Serving,
+    scripts: WorkflowScripts,
+    overrides: Mapping[str, Any],
+    permits: WorkerPermits | None,
 ) -> Worker | None:
     app = serving.app
     settings = worker_options(entry, default_build_id=app.content_hash)
@@ -147,14 +156,17 @@ def _worker(
     if not workflows and not activities:
         log.warning("%s:%d: entry %s serves nothing: no entry names it", entry.file, entry.line, entry.id)
         return None
+    # Without activities of its own it must not take those of another worker of the queue; local ones it has.
+    kwargs = {**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides}
+    if permits is not None:
+        kwargs = permits.tuned(sorted(app.workers).index(entry.id), kwargs)
     return Worker(
         serving.clients[entry.client],
         workflows=workflows,
         activities=activity_definitions(serving.functions, entry.id),
         interceptors=[ContextInterceptor()],
         workflow_runner=LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner()),
-        # Without activities of its own it must not take those of another worker of the queue; local ones it has.
-        **{**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides},
+        **kwargs,
     )
 
 

@@ -24,8 +24,8 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-# worker and replay share a row in the table above, but replaying uses the worker's client.
-ALLOWED = {("replay", "worker")}
+# These share a row in the table above, but replaying uses the worker's client, and a worker of a fleet its page.
+ALLOWED = {("replay", "worker"), ("worker", "supervisor")}
 
 NO_TEMPORAL = {"registry", "lua", "check", "supervisor"}
 

@@ -20,7 +20,7 @@ def test_a_child_writes_and_the_parent_reads() -> None:
         slot.state = State.READY
         slot.activating = Activating(RUN, 99)
         slot.lua_bytes, slot.cached_runs = 1 << 40, 12
-        slot.set_used(2, Kind.ACTIVITY, 5)
+        slot.tasks(2, Kind.ACTIVITY).used = 5
         os._exit(0)
     os.waitpid(child, 0)
     slot = page.slots[1]
@@ -28,8 +28,8 @@ def test_a_child_writes_and_the_parent_reads() -> None:
     assert slot.state is State.READY
     assert slot.activating == Activating(RUN, 99)
     assert (slot.lua_bytes, slot.cached_runs) == (1 << 40, 12)
-    assert slot.used(2, Kind.ACTIVITY) == 5
-    assert slot.used(2, Kind.WORKFLOW) == 0
+    assert slot.tasks(2, Kind.ACTIVITY).used == 5
+    assert slot.tasks(2, Kind.WORKFLOW).used == 0
     assert all(word == 0 for other in (page.slots[0], page.slots[2]) for word in other.words)
 
 
@@ -37,24 +37,31 @@ def test_a_new_process_begins_with_an_empty_block_and_the_permits_of_the_slot() 
     slot = Page(1).slots[0]
     slot.beat, slot.generation = 1, 4
     slot.activating = Activating(RUN, 5)
-    slot.set_permits(MAX_QUEUES - 1, Kind.ACTIVITY, 8)
-    slot.set_used(MAX_QUEUES - 1, Kind.ACTIVITY, 6)
+    tasks = slot.tasks(MAX_QUEUES - 1, Kind.ACTIVITY)
+    tasks.permits, tasks.held, tasks.used, tasks.busy, tasks.finished = 8, 7, 6, 5, 4
     slot.clear()
     assert (slot.beat, slot.generation, slot.activating, slot.state) == (0, 0, None, State.EMPTY)
-    assert slot.permits(MAX_QUEUES - 1, Kind.ACTIVITY) == 8
-    assert slot.used(MAX_QUEUES - 1, Kind.ACTIVITY) == 0
+    assert (tasks.permits, tasks.held, tasks.used, tasks.busy, tasks.finished) == (8, 0, 0, 0, 0)
+
+
+def test_no_permits_and_no_limit_are_different_things() -> None:
+    tasks = Page(1).slots[0].tasks(0, Kind.WORKFLOW)
+    assert tasks.permits is None
+    tasks.permits = 0
+    assert tasks.permits == 0
+    tasks.permits = None
+    assert tasks.permits is None
 
 
 def test_the_words_of_queues_are_apart() -> None:
     slot = Page(1).slots[0]
     places = [(queue, kind) for queue in range(MAX_QUEUES) for kind in Kind]
-    for number, (queue, kind) in enumerate(places):
-        slot.set_permits(queue, kind, number)
-        slot.set_used(queue, kind, 1000 + number)
-    assert [slot.permits(*place) for place in places] == list(range(len(places)))
-    assert [slot.used(*place) for place in places] == list(range(1000, 1000 + len(places)))
+    for number, place in enumerate(places):
+        slot.tasks(*place).permits, slot.tasks(*place).used = number, 1000 + number
+    assert [slot.tasks(*place).permits for place in places] == list(range(len(places)))
+    assert [slot.tasks(*place).used for place in places] == list(range(1000, 1000 + len(places)))
     with pytest.raises(IndexError):
-        slot.permits(MAX_QUEUES, Kind.WORKFLOW)
+        slot.tasks(MAX_QUEUES, Kind.WORKFLOW)
 
 
 def test_an_activation_ends() -> None:

@@ -1,0 +1,204 @@
+"""How many tasks a worker takes at once: permits that the supervisor changes while the worker runs.
+
+The SDK asks a slot supplier for a permit before each poll and gives it back when the task that the poll brought has
+ended. A supplier that reads its limit from the shared page is the way to change the number of polls and of tasks at
+run time: one more is granted at once, one less when a poll ends, which the server lets wait for a minute at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.worker import (
+    CustomSlotSupplier,
+    FixedSizeSlotSupplier,
+    SlotMarkUsedContext,
+    SlotPermit,
+    SlotReleaseContext,
+    SlotReserveContext,
+    WorkerTuner,
+)
+
+from fleet.supervisor.page import MAX_QUEUES, Kind, Slot, Tasks
+
+_FOLLOW_SECONDS = 0.1
+_SIZES = ("max_concurrent_workflow_tasks", "max_concurrent_activities", "max_concurrent_local_activities")
+_WRAP = 2**64 - 1
+
+
+@dataclass
+class Permit(SlotPermit):
+    """A permit that the SDK holds.
+
+    Attributes:
+        sticky: it was asked for by a poll for workflow tasks of cached runs.
+        used: a task has it, no longer a poll.
+    """
+
+    sticky: bool
+    used: bool = False
+
+
+@dataclass
+class _Waiting:
+    sticky: bool
+    granted: asyncio.Future[Permit]
+
+
+class PermitSupplier(CustomSlotSupplier):
+    """Permits for one kind of tasks on one task queue, as many as the page says.
+
+    Asked for and granted on the event loop; the SDK's threads give them back and ask for those of eager tasks.
+    """
+
+    def __init__(self, tasks: Tasks, most: int, *, sticky_polls: bool = False) -> None:
+        """To be made on the event loop.
+
+        tasks: the worker's words in the page. most: the limit of the entry's own options, never exceeded.
+        sticky_polls: there are polls for the tasks of cached runs too, which share the permits.
+        """
+        self._tasks = tasks
+        self._most = most
+        self._is_shared = sticky_polls
+        self._lock = threading.Lock()
+        self._polls = {False: 0, True: 0}
+        self._waiting: list[_Waiting] = []
+        self._loop = asyncio.get_running_loop()
+        self._counted_until = time.monotonic_ns()
+
+    @property
+    def limit(self) -> int:
+        """How many permits may be held now."""
+        permits = self._tasks.permits
+        return self._most if permits is None else min(permits, self._most)
+
+    async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
+        """Wait for a permit for a poll."""
+        request = _Waiting(ctx.is_sticky, self._loop.create_future())
+        self._waiting.append(request)
+        self.serve()
+        try:
+            return await request.granted
+        except asyncio.CancelledError:
+            if request in self._waiting:
+                self._waiting.remove(request)
+            elif not request.granted.cancelled():
+                self._give_back(request.granted.result())
+            raise
+
+    def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
+        """A permit for a task that comes without a poll, None without a free one."""
+        with self._lock:
+            return self._take(ctx.is_sticky)
+
+    def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
+        """A task has come."""
+        permit = ctx.permit
+        assert isinstance(permit, Permit)
+        with self._lock:
+            self._count()
+            permit.used = True
+            self._polls[permit.sticky] -= 1
+            self._tasks.used += 1
+
+    def release_slot(self, ctx: SlotReleaseContext) -> None:
+        """The task has ended, or the poll without one."""
+        permit = ctx.permit
+        assert isinstance(permit, Permit)
+        self._give_back(permit)
+        if self._waiting and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.serve)
+
+    def serve(self) -> None:
+        """Grant what waits, in order, as far as the limit allows; to be called on the loop."""
+        with self._lock:
+            self._count()
+            waiting, self._waiting = self._waiting, []
+            for request in waiting:
+                if request.granted.cancelled():
+                    continue
+                permit = self._take(request.sticky)
+                if permit is None:
+                    self._waiting.append(request)
+                else:
+                    request.granted.set_result(permit)
+
+    def _take(self, sticky: bool) -> Permit | None:
+        free = self.limit - self._tasks.held
+        # Workflow tasks come from two queues. A poll of the one must not keep the last permit from the other for as
+        # long as the server lets it wait: with two sticky polls and two permits a new run began after 10 s.
+        if free < 1 or (free == 1 and self._is_shared and self._polls[sticky] and not self._polls[not sticky]):
+            return None
+        self._tasks.held += 1
+        self._polls[sticky] += 1
+        return Permit(sticky)
+
+    def _give_back(self, permit: Permit) -> None:
+        with self._lock:
+            self._count()
+            self._tasks.held -= 1
+            if permit.used:
+                self._tasks.used -= 1
+                self._tasks.finished += 1
+            else:
+                self._polls[permit.sticky] -= 1
+
+    def _count(self) -> None:
+        """Bring `busy` up to now; before each change of `used`."""
+        now = time.monotonic_ns()
+        self._tasks.busy = (self._tasks.busy + self._tasks.used * (now - self._counted_until)) & _WRAP
+        self._counted_until = now
+
+
+class WorkerPermits:
+    """The permits of a worker process: for each temporal.worker entry a tuner that follows the page."""
+
+    def __init__(self, slot: Slot) -> None:
+        """slot: the block of this process; its queues are the temporal.worker entries in the order of their ids."""
+        self._slot = slot
+        self._suppliers: list[PermitSupplier] = []
+
+    def tuned(self, queue: int, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of temporalio's Worker with a tuner in place of the fixed sizes, which bound it.
+
+        queue: the number of the entry; those beyond the page's room keep their sizes. kwargs: as `worker_options`
+        makes them.
+        """
+        if queue >= MAX_QUEUES:
+            return dict(kwargs)
+        workflows, activities, local_activities = (kwargs[name] for name in _SIZES)
+        cached = kwargs.get("max_cached_workflows", 1) > 0
+        tuner = WorkerTuner.create_composite(
+            workflow_supplier=self._supplier(queue, Kind.WORKFLOW, workflows, sticky_polls=cached),
+            activity_supplier=self._supplier(queue, Kind.ACTIVITY, activities),
+            local_activity_supplier=FixedSizeSlotSupplier(local_activities),
+            nexus_supplier=FixedSizeSlotSupplier(1),
+        )
+        return {**{name: value for name, value in kwargs.items() if name not in _SIZES}, "tuner": tuner}
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Hand out what the supervisor adds, and keep the page's sums up to date, for the length of the block."""
+        task = asyncio.create_task(self._follow(), name="permits")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            for supplier in self._suppliers:
+                supplier.serve()
+
+    def _supplier(self, queue: int, kind: Kind, most: int, *, sticky_polls: bool = False) -> PermitSupplier:
+        supplier = PermitSupplier(self._slot.tasks(queue, kind), most, sticky_polls=sticky_polls)
+        self._suppliers.append(supplier)
+        return supplier
