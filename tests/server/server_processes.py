@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 
 SERVE = """
-import asyncio, sys
+import asyncio, os, sys
 from pathlib import Path
 from fleet.server import EmbeddedServer
 
@@ -23,7 +23,11 @@ async def main():
         {then}
         await asyncio.sleep(3600)
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+finally:
+    # An interpreter that shuts down beside the threads of Temporal's core may crash or hang.
+    os._exit(1)
 """
 
 
@@ -48,6 +52,7 @@ def gone(*pids: int) -> bool:
             continue
         try:
             if not select.select([fd], [], [], PATIENCE)[0]:
+                print(f"process {pid} is still there:", Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
                 return False
         finally:
             os.close(fd)

@@ -358,12 +358,12 @@ class TestOptionReference:
         assert {key: field.data for key, field in event.memo.fields.items()} == {"source": b'"api"', "deep": b"[1,2]"}
 
     async def test_search_attributes(self, stage: Stage) -> None:
-        stage.search_attributes = {"customer_id": "Keyword", "order_total": "Double"}
+        stage.search_attributes = {"customer_id": "Keyword", "rate": "Double"}
         _, event = await self.started(
-            stage, '["temporal.workflow.search_attributes"] = {customer_id = "c-1", order_total = 12}'
+            stage, '["temporal.workflow.search_attributes"] = {customer_id = "c-1", rate = 12}'
         )
         fields = event.search_attributes.indexed_fields
-        assert fields["customer_id"].data == b'"c-1"' and fields["order_total"].metadata["type"] == b"Double"
+        assert fields["customer_id"].data == b'"c-1"' and fields["rate"].metadata["type"] == b"Double"
 
     async def test_enable_eager_start(self, stage: Stage) -> None:
         _, event = await self.started(stage, '["temporal.workflow.enable_eager_start"] = true')

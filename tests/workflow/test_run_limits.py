@@ -121,7 +121,11 @@ async def test_bad_run_fails_its_task_while_others_complete_and_a_fix_lets_it_go
     bench.workflow(
         "local n = 0 for i = 1, 3 do time.sleep('200ms') n = n + i end return n", name="good", modules="time"
     )
-    bench.workflow("time.sleep('10ms')\nlocal t = {} while true do t[#t + 1] = {t} end", name="hungry", modules="time")
+    bench.workflow(
+        "time.sleep('10ms')\nlocal t = {} while true do t[#t + 1] = ('x'):rep(2^16) .. #t end",
+        name="hungry",
+        modules="time",
+    )
     bench.workflow("time.sleep('10ms')\nrequire('nothere')", name="lost", modules="time")
     async with bench.serving(bench.load()) as serving:
         bad = {name: await bench.start(serving, name=name) for name in ("bad", "hungry", "lost")}
