@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser demo test lint types bench debug asan package clean
+.PHONY: help setup browser prometheus demo test lint types bench debug asan package clean
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
@@ -28,6 +28,11 @@ browser: ## Chromium, for the test of the web form (Debian, Ubuntu)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; }
+
+prometheus: ## Prometheus and promtool, for the tests of the metrics (Debian, Ubuntu)
+	@command -v promtool >/dev/null || { \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends prometheus; }
 
 demo: setup ## an order survives kill -9 of its worker
 	@$(BIN)/python examples/orders/demo.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from temporalio.common import RawValue
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from fleet._core import LuaError
+from fleet.metrics.work import count_activity
 
 from . import payloads
 from .call import Functions
@@ -124,14 +126,20 @@ async def _execute(functions: Functions, entry_id: str, arguments: list[bytes], 
         details=_earlier_details(info.heartbeat_details),
         client=client,
     )
+    began, outcome, encoded = time.monotonic(), "failed", 0
     beating = None
     if info.heartbeat_timeout and not info.is_local:
         beating = asyncio.get_running_loop().create_task(_beat(context, info.heartbeat_timeout.total_seconds() / 3))
     try:
         result = await functions.call(entry_id, arguments, context=_context.get(), activity=context)
+        outcome, encoded = "completed", len(result)
     except FunctionFailed as failed:
         raise LuaApplicationError(failed.error) from None
+    except asyncio.CancelledError:
+        outcome = "canceled"
+        raise
     finally:
+        count_activity(entry_id, outcome, time.monotonic() - began, sum(map(len, arguments)), encoded)
         if beating is not None:
             beating.cancel()
     return RawValue(Payload.FromString(result))

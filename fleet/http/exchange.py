@@ -32,6 +32,7 @@ class Exchange:
         request: as it came.
         remote: address of the client, ``host:port``; ``real_ip`` puts the one behind the proxies here.
         params: values of the route's parameters.
+        endpoint: id of the endpoint that answers; empty when none does.
         reply: the response.
         fault: status and message of what was wrong with the request's body, once the script has been told.
         operations, requests: what the Lua module may ask for, by name (fleet.modules.http_exchange).
@@ -50,6 +51,7 @@ class Exchange:
         self.request = request
         self.remote = _address(request)
         self.params: Mapping[str, bytes] = {}
+        self.endpoint = ""
         self.reply = Reply(request, write_timeout)
         self.fault: tuple[int, str] | None = None
         self._body = Body(request, read_timeout)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from aiohttp import hdrs, web
 
 from fleet.activity import FunctionFailed, Functions
+from fleet.metrics.work import HTTP_REQUESTS, HTTP_SECONDS
 from fleet.modules.caller import text
 from fleet.registry import HttpServiceEntry
 
@@ -150,6 +151,7 @@ class HttpServer:
         self._requests.add(task)
         began = time.monotonic()
         exchange = Exchange(request, read_timeout=self._read_timeout, write_timeout=self._write_timeout)
+        result = "canceled"
         try:
             try:
                 await self._dispatch(exchange)
@@ -160,9 +162,13 @@ class HttpServer:
             if self._stopping:
                 exchange.reply.headers[hdrs.CONNECTION] = "close"
             response = await exchange.reply.finish()
+            result = f"{response.status // 100}xx"
         finally:
             self._requests.discard(task)
-        log.info("%s %d %.1f ms", _place(exchange), response.status, (time.monotonic() - began) * 1000)
+            seconds, endpoint = time.monotonic() - began, exchange.endpoint or "(none)"
+            HTTP_REQUESTS.labels(endpoint, result).add()
+            HTTP_SECONDS.labels(endpoint).observe(seconds)
+        log.info("%s %d %.1f ms", _place(exchange), response.status, seconds * 1000)
         return response
 
     async def _dispatch(self, exchange: Exchange) -> None:
@@ -172,6 +178,7 @@ class HttpServer:
             return
         if match.route is not None:
             exchange.params = match.params
+            exchange.endpoint = match.route.endpoint.id
             await self._run(exchange, match.route)
         elif not match.allowed:
             reply.replace(404, "404 not found")

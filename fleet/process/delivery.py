@@ -15,6 +15,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from fleet._core import LuaError
 from fleet.activity import LuaApplicationError, payloads
+from fleet.metrics.work import MESSAGES
 
 from .mailbox import MailboxClosed, Message
 from .spawning import ProcessGone
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 ACTIVITY = "lua-fleet.deliver"
 """Argument 1: JSON {to, topic, from, id}; the others are the message's values (lua_modules/node_send.lua)."""
 
+NODE_QUEUES = "lua-fleet-node"
+"""How the names of the nodes' task queues begin."""
+
 _SLOTS = 20
 _POLLERS = 2
 _REMEMBERED = 10_000
@@ -32,7 +36,7 @@ _REMEMBERED = 10_000
 
 def queue_of(node: Node) -> str:
     """The task queue that nobody but this node polls."""
-    return f"lua-fleet-node-{node.id}"
+    return f"{NODE_QUEUES}-{node.id}"
 
 
 class Deliveries:
@@ -87,15 +91,19 @@ class Deliveries:
         """
         message: dict[str, Any] = payloads.decode(arguments[0])
         if message["id"] in self._seen:
+            MESSAGES.labels("process", "repeated").add()
             return
         process = self._node.process(message["to"])
         if process is None:
+            MESSAGES.labels("process", "not_found").add()
             raise LuaApplicationError(ProcessGone(message["to"]).error)
         try:
             taken = process.mailbox.offer(Message(message["topic"], list(arguments[1:]), message.get("from")))
         except MailboxClosed:
+            MESSAGES.labels("process", "not_found").add()
             raise LuaApplicationError(ProcessGone(message["to"]).error) from None
         if not taken:
+            MESSAGES.labels("process", "full").add()
             raise LuaApplicationError(LuaError(f"the mailbox of {message['to']} is full", "UNAVAILABLE", True))
         self._seen[message["id"]] = None
         if len(self._seen) > _REMEMBERED:

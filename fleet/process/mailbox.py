@@ -7,6 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fleet.metrics.work import MESSAGES
+
+_DELIVERED = MESSAGES.labels("process", "delivered")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -55,6 +59,7 @@ class Mailbox:
     def take(self, message: Message) -> None:
         """Take the message whether there is room or not: the first ones of a process come before it runs."""
         self.unread += 1
+        _DELIVERED.add()
         self.hand_over(message)
 
     async def put(self, message: Message) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import temporalio.workflow
 from google.protobuf.message import DecodeError
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
 from temporalio.common import VersioningBehavior
 from temporalio.converter import (
@@ -22,11 +23,14 @@ from temporalio.converter import (
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
 from fleet import _core
+from fleet.metrics.work import EVICTIONS, MESSAGES, count_activation
 from fleet.registry import WorkflowEntry
 
 from .scripts import Issued, Origin, WorkflowScripts
 
 logger = logging.getLogger("fleet.workflow")
+
+_SIGNALLED = MESSAGES.labels("workflow", "delivered")
 
 _LAST_JOBS = {"resolve_activity", "resolve_child_workflow_execution", "resolve_signal_external_workflow"}
 """After these no payload of a command comes any more."""
@@ -108,15 +112,22 @@ class LuaWorkflowInstance(WorkflowInstance):
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
         if len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache"):
             self._state.close()
+            EVICTIONS.labels(RemoveFromCache.EvictionReason.Name(act.jobs[0].remove_from_cache.reason).lower()).add()
             return WorkflowActivationCompletion(run_id=act.run_id, successful=Success())
+        activation, encoded, result = act.SerializeToString(), b"", "completed"
+        began = time.perf_counter()
         try:
-            completion = WorkflowActivationCompletion.FromString(
-                self._state.step(act.SerializeToString(), self._seconds)
-            )
+            encoded = self._state.step(activation, self._seconds)
+            completion = WorkflowActivationCompletion.FromString(encoded)
         except (_core.LuaViolation, _core.LuaFault) as error:
             completion = task_failure(act.run_id, str(error))
+            result = "violation" if isinstance(error, _core.LuaViolation) else "fault"
         except DecodeError:
             completion = task_failure(act.run_id, "the commands of this task hold a name that is not UTF-8")
+        seconds = time.perf_counter() - began
+        if result == "completed" and completion.HasField("failed"):
+            result = "failed"
+        count_activation(result, seconds, act.is_replaying, len(activation), len(encoded))
         self._follow_owners(act, completion)
         if completion.HasField("failed"):
             logger.warning(
@@ -144,6 +155,8 @@ class LuaWorkflowInstance(WorkflowInstance):
             kind = job.WhichOneof("variant")
             if kind in _LAST_JOBS:
                 self._owners.pop(getattr(job, kind).seq, None)
+            elif kind == "signal_workflow" and not act.is_replaying:
+                _SIGNALLED.add()
         for command in completion.successful.commands:
             variant = command.WhichOneof("variant")
             if variant == "schedule_activity" or variant == "schedule_local_activity":

@@ -20,14 +20,14 @@ LAYERS = [
     {"modules"},
     {"lua"},
     {"registry"},
-    {"_core"},
+    {"_core", "metrics"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # These share a row in the table above, but replaying uses the worker's client, and a worker of a fleet its page.
 ALLOWED = {("replay", "worker"), ("worker", "supervisor")}
 
-NO_TEMPORAL = {"registry", "lua", "check", "supervisor"}
+NO_TEMPORAL = {"registry", "lua", "check", "metrics", "supervisor"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
