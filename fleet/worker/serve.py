@@ -16,8 +16,9 @@ from fleet.activity import ContextInterceptor, Functions, activity_definitions
 from fleet.http import HttpServer, http_servers
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
-from fleet.workflow import LuaWorkflowRunner, WorkflowScripts, workflow_class
+from fleet.workflow import LuaWorkflowRunner, Residents, WorkflowScripts, workflow_class
 
+from .cache import bound_by_bytes
 from .client import client_warnings
 from .declared import check_search_attributes
 from .lifecycle import Supervisor
@@ -51,6 +52,7 @@ class Serving:
         functions: its functions, for calls without Temporal.
         node: its processes.
         clients: a connected client for each temporal.client entry, by id.
+        residents: the cached workflow runs.
         workers: the running workers, by id of their entry.
         http: the running HTTP servers.
         warnings: options that have no effect, one text each.
@@ -60,6 +62,7 @@ class Serving:
     functions: Functions
     node: Node
     clients: Mapping[str, Client]
+    residents: Residents
     workers: dict[str, Worker] = field(default_factory=dict)
     http: list[HttpServer] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -84,6 +87,7 @@ async def serve(
     client_ids: set[str] | None = None,
     services: ServiceOptions | None = None,
     permits: WorkerPermits | None = None,
+    cache_bytes: int = 0,
 ) -> AsyncIterator[Serving]:
     """Serve `app` for the length of an `async with` block: the workers poll when it begins and have drained at its end.
 
@@ -92,6 +96,8 @@ async def serve(
     client_ids: serve the workers of these clients only; all when None.
     services: how to run the services that are no workers; None leaves them out.
     permits: bounds what the workers take at once, at run time; None is the fixed sizes of the entries.
+    cache_bytes: what the Lua states of cached workflow runs may hold together; 0 is no limit. The SDK's bound of their
+    number, max_cached_workflows of each worker, holds beside it.
     Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError,
     MissingSearchAttributes when a namespace lacks a search attribute that its client declares.
     """
@@ -109,7 +115,7 @@ async def serve(
             return clients[id] if id in clients else await connect(app.clients[id])
 
         node = await stack.enter_async_context(Node(functions, client_of, lambda error: serving.fail(error)))
-        serving = Serving(app, functions, node, clients)
+        serving = Serving(app, functions, node, clients, Residents(cache_bytes))
         for id in needed:
             serving.warnings.extend(client_warnings(app.clients[id]))
             serving.warnings.extend(await check_search_attributes(clients[id], app.clients[id]))
@@ -160,14 +166,18 @@ def _worker(
     kwargs = {**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides}
     if permits is not None:
         kwargs = permits.tuned(sorted(app.workers).index(entry.id), kwargs)
-    return Worker(
+    runner = LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner(), residents=serving.residents)
+    worker = Worker(
         serving.clients[entry.client],
         workflows=workflows,
         activities=activity_definitions(serving.functions, entry.id),
         interceptors=[ContextInterceptor()],
-        workflow_runner=LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner()),
+        workflow_runner=runner,
         **kwargs,
     )
+    if workflows:
+        bound_by_bytes(worker, runner)
+    return worker
 
 
 @asynccontextmanager

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from .residents import Evict, Residents
 from .runner import LuaWorkflow, LuaWorkflowInstance, LuaWorkflowRunner, workflow_class
 from .scripts import Limits, Origin, WorkflowScripts
 
 __all__ = [
+    "Evict",
     "Limits",
     "LuaWorkflow",
     "LuaWorkflowInstance",
     "LuaWorkflowRunner",
     "Origin",
+    "Residents",
     "WorkflowScripts",
     "workflow_class",
 ]

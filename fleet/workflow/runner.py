@@ -26,6 +26,7 @@ from fleet import _core
 from fleet.metrics.work import EVICTIONS, MESSAGES, count_activation
 from fleet.registry import WorkflowEntry
 
+from .residents import Evict, Residents
 from .scripts import Issued, Origin, WorkflowScripts
 
 logger = logging.getLogger("fleet.workflow")
@@ -62,13 +63,26 @@ def workflow_class(entry: WorkflowEntry, versioning: VersioningBehavior = Versio
 class LuaWorkflowRunner(WorkflowRunner):
     """Runs the generated classes on the native core and leaves all others to the worker's own runner.
 
-    origin: where runs live, for a replay; None takes it from the worker.
+    origin: where runs live, for a replay; None takes it from the worker. residents: where cached runs are counted;
+    by themselves, without a budget, when None.
+
+    Attributes:
+        evict: drops a run from the worker's cache; set once the worker is there, where the SDK offers a way.
     """
 
-    def __init__(self, scripts: WorkflowScripts, inner: WorkflowRunner, origin: Origin | None = None) -> None:
+    def __init__(
+        self,
+        scripts: WorkflowScripts,
+        inner: WorkflowRunner,
+        origin: Origin | None = None,
+        *,
+        residents: Residents | None = None,
+    ) -> None:
         self.scripts = scripts
         self.inner = inner
         self.origin = origin
+        self.residents = Residents(0) if residents is None else residents
+        self.evict: Evict | None = None
 
     def prepare_workflow(self, defn: temporalio.workflow._Definition) -> None:
         """Compile the entry now, so that a broken file stops the worker and not a run."""
@@ -82,7 +96,9 @@ class LuaWorkflowRunner(WorkflowRunner):
         if not issubclass(det.defn.cls, LuaWorkflow):
             return self.inner.create_instance(det)
         origin = self.origin or Origin(det.info.task_queue, det.info.namespace)
-        return LuaWorkflowInstance(self.scripts, det.defn.cls.entry_id, det.info, origin)
+        return LuaWorkflowInstance(
+            self.scripts, det.defn.cls.entry_id, det.info, origin, residents=self.residents, evict=self.evict
+        )
 
     def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
         """Lua workflows raise no Python exceptions; the inner runner's may."""
@@ -99,6 +115,9 @@ class LuaWorkflowInstance(WorkflowInstance):
         info: temporalio.workflow.Info,
         origin: Origin,
         issued: Issued | None = None,
+        *,
+        residents: Residents | None = None,
+        evict: Evict | None = None,
     ) -> None:
         self._info = info
         self._entry_id = entry_id
@@ -107,13 +126,18 @@ class LuaWorkflowInstance(WorkflowInstance):
         self._state = scripts.start(entry_id, info, origin, issued)
         # By sequence number, of which no two commands of a run have the same.
         self._owners: dict[int, SerializationContext] = {}
+        self._local_activities = 0
+        self._residents = Residents(0) if residents is None else residents
+        self._resident = self._residents.admit(info.run_id, evict)
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
         if len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache"):
             self._state.close()
-            EVICTIONS.labels(RemoveFromCache.EvictionReason.Name(act.jobs[0].remove_from_cache.reason).lower()).add()
+            reason = RemoveFromCache.EvictionReason.Name(act.jobs[0].remove_from_cache.reason).lower()
+            EVICTIONS.labels(self._residents.remove(self._resident, reason)).add()
             return WorkflowActivationCompletion(run_id=act.run_id, successful=Success())
+        self._residents.begin(self._resident)
         activation, encoded, result = act.SerializeToString(), b"", "completed"
         began = time.perf_counter()
         try:
@@ -138,6 +162,12 @@ class LuaWorkflowInstance(WorkflowInstance):
                 self._entry_id,
                 completion.failed.failure.stack_trace,
             )
+        self._residents.end(
+            self._resident,
+            self._state.memory_used,
+            local_activities=self._local_activities > 0,
+            stopped=self._state.stopped,
+        )
         return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
@@ -154,7 +184,9 @@ class LuaWorkflowInstance(WorkflowInstance):
         for job in act.jobs:
             kind = job.WhichOneof("variant")
             if kind in _LAST_JOBS:
-                self._owners.pop(getattr(job, kind).seq, None)
+                owner = self._owners.pop(getattr(job, kind).seq, None)
+                if isinstance(owner, ActivitySerializationContext) and owner.is_local:
+                    self._local_activities -= 1
             elif kind == "signal_workflow" and not act.is_replaying:
                 _SIGNALLED.add()
         for command in completion.successful.commands:
@@ -162,6 +194,7 @@ class LuaWorkflowInstance(WorkflowInstance):
             if variant == "schedule_activity" or variant == "schedule_local_activity":
                 scheduled: Any = getattr(command, variant)
                 is_local = variant == "schedule_local_activity"
+                self._local_activities += is_local
                 self._owners[scheduled.seq] = ActivitySerializationContext(
                     namespace=self._info.namespace,
                     workflow_id=self._info.workflow_id,
