@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "find what is wrong with an application before it runs",
     "replay": "check that recorded histories still fit the code",
     "test": "run the application's own tests",
+    "supervise": "serve an application with a fleet of worker processes, and keep them alive",
     "config": "print the effective settings of `fleet supervise`, and where each comes from",
 }
 

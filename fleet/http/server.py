@@ -257,7 +257,9 @@ def _warnings(entry: HttpServiceEntry) -> list[str]:
     return found
 
 
-def http_servers(functions: Functions, *, loopback: bool = False, drain: float | None = None) -> list[HttpServer]:
+def http_servers(
+    functions: Functions, *, loopback: bool = False, drain: float | None = None, reuse_port: bool = False
+) -> list[HttpServer]:
     """A server for each http.service of the application, not started; arguments as for the class."""
     services = functions.app.http_services.values()
-    return [HttpServer(entry, functions, loopback=loopback, drain=drain) for entry in services]
+    return [HttpServer(entry, functions, loopback=loopback, drain=drain, reuse_port=reuse_port) for entry in services]

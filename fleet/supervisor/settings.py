@@ -16,6 +16,8 @@ from . import values
 ENVIRONMENT_PREFIX = "FLEET_"
 """`worker_drain` is FLEET_WORKER_DRAIN in the environment."""
 
+_SHORTEST_JUDGEMENT = 3.0
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; the text says which, from where, why, and what to do."""
@@ -89,6 +91,13 @@ class Settings:
         meaning="a worker that lived so long has its delays before restarts forgotten",
         reason="what fails at the start fails within seconds, at the latest when connections time out",
     )
+    cache_memory: int = _setting(
+        values.size,
+        "512MiB",
+        unit="bytes",
+        meaning="what the Lua states of the workflow runs that one worker has cached may hold together; 0 is no limit",
+        reason="a run of some steps holds 100 KiB to 1 MiB, so that the thousand runs of max_cached_workflows fit",
+    )
     recycle_age: float = _setting(
         values.duration,
         "0",
@@ -148,6 +157,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        for name in ("hung_after", "stuck_after"):
+            if getattr(self, name) < _SHORTEST_JUDGEMENT:
+                raise SettingsError(
+                    f"{name} ({getattr(self, name):g} s) is less than {_SHORTEST_JUDGEMENT:g} s\n"
+                    "    a worker shows once a second that it lives: healthy ones would be killed"
+                )
         nested = [
             ("worker_drain", self.worker_drain, "fleet_drain", self.fleet_drain),
             ("fleet_drain", self.fleet_drain, "termination_grace", self.termination_grace),

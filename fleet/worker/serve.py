@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -22,8 +23,9 @@ from .cache import bound_by_bytes
 from .client import client_warnings
 from .declared import check_search_attributes
 from .lifecycle import Supervisor
-from .options import worker_options
+from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
+from .watch import ActivityWatch, Watch, WatchedRunner
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +39,14 @@ class ServiceOptions:
     Attributes:
         loopback: an address without a host is 127.0.0.1, not every interface.
         drain: seconds that HTTP requests may still take at the end; by their entry when None.
+        reuse_port: several processes serve HTTP on the same port.
+        processes: run the process.service entries; several processes serve the application, and one of them does.
     """
 
     loopback: bool = False
     drain: float | None = None
+    reuse_port: bool = False
+    processes: bool = True
 
 
 @dataclass
@@ -88,6 +94,8 @@ async def serve(
     services: ServiceOptions | None = None,
     permits: WorkerPermits | None = None,
     cache_bytes: int = 0,
+    watch: Watch | None = None,
+    longest_default_grace: timedelta = DEFAULT_GRACE,
 ) -> AsyncIterator[Serving]:
     """Serve `app` for the length of an `async with` block: the workers poll when it begins and have drained at its end.
 
@@ -98,6 +106,8 @@ async def serve(
     permits: bounds what the workers take at once, at run time; None is the fixed sizes of the entries.
     cache_bytes: what the Lua states of cached workflow runs may hold together; 0 is no limit. The SDK's bound of their
     number, max_cached_workflows of each worker, holds beside it.
+    watch: is told of each activation and activity.
+    longest_default_grace: bounds how long activities may finish where the entry does not say it.
     Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError,
     MissingSearchAttributes when a namespace lacks a search attribute that its client declares.
     """
@@ -123,7 +133,8 @@ async def serve(
         if permits is not None:
             await stack.enter_async_context(permits.following())
         for entry in entries:
-            worker = _worker(entry, serving, scripts, overrides or {}, permits)
+            arguments = {**_grace(entry, longest_default_grace), **(overrides or {})}
+            worker = _worker(entry, serving, scripts, arguments, permits, watch)
             if worker is not None:
                 serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry, serving))
         if services is not None:
@@ -134,8 +145,11 @@ async def serve(
 @asynccontextmanager
 async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[None]:
     """Run the services; after the workers, which they may need, and stopped before them."""
-    servers = http_servers(serving.functions, loopback=options.loopback, drain=options.drain)
-    supervisor = Supervisor(serving.app, [*servers, *process_services(serving.node)], serving.fail)
+    servers = http_servers(
+        serving.functions, loopback=options.loopback, drain=options.drain, reuse_port=options.reuse_port
+    )
+    processes = process_services(serving.node) if options.processes else []
+    supervisor = Supervisor(serving.app, [*servers, *processes], serving.fail)
     serving.http = [server for server in servers if server in supervisor.services]
     serving.warnings += supervisor.warnings
     for server in serving.http:
@@ -147,12 +161,18 @@ async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[
         await supervisor.stop()
 
 
+def _grace(entry: WorkerEntry, longest: timedelta) -> dict[str, Any]:
+    explicit = "worker_stop_timeout" in entry.worker_options.explicit
+    return {} if explicit else {"graceful_shutdown_timeout": min(DEFAULT_GRACE, longest)}
+
+
 def _worker(
     entry: WorkerEntry,
     serving: Serving,
     scripts: WorkflowScripts,
     overrides: Mapping[str, Any],
     permits: WorkerPermits | None,
+    watch: Watch | None,
 ) -> Worker | None:
     app = serving.app
     settings = worker_options(entry, default_build_id=app.content_hash)
@@ -171,8 +191,8 @@ def _worker(
         serving.clients[entry.client],
         workflows=workflows,
         activities=activity_definitions(serving.functions, entry.id),
-        interceptors=[ContextInterceptor()],
-        workflow_runner=runner,
+        interceptors=[ContextInterceptor(), *([ActivityWatch(watch)] if watch is not None else [])],
+        workflow_runner=WatchedRunner(runner, watch) if watch is not None else runner,
         **kwargs,
     )
     if workflows:

@@ -1,0 +1,61 @@
+"""What the supervisor hands to a worker process, and what the command line hands to the supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.registry import App
+
+from .page import Quarantine, Slot
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class WorkerJob:
+    """The work of one process.
+
+    Attributes:
+        slot: its number, from 0.
+        cpu: the CPU that it is pinned to.
+        app: what it serves.
+        settings: of the fleet.
+        block: where it writes how it does.
+        quarantine: the runs that it must not run.
+        supervisor: process id of the supervisor.
+        stacks: descriptor of a file in memory for its stacks, which the supervisor reads after its death.
+        leftovers: files of the supervisor, with device and inode, to be removed when that was killed.
+    """
+
+    slot: int
+    cpu: int
+    app: App
+    settings: Settings
+    block: Slot
+    quarantine: Quarantine
+    supervisor: int
+    stacks: int
+    leftovers: list[tuple[Path, int, int]]
+
+    @property
+    def singletons(self) -> bool:
+        """Whether it runs what the fleet has once: process.service entries."""
+        return self.slot == 0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the supervisor runs without knowing it.
+
+    Attributes:
+        work: the life of a worker, to its exit code; called in a child.
+        validate: what is wrong with the application on disk, "" when nothing; called in a child.
+        load: the application on disk. Raises AppError.
+        settings: the effective settings now. Raises SettingsError.
+    """
+
+    work: Callable[[WorkerJob], int]
+    validate: Callable[[], str]
+    load: Callable[[], App]
+    settings: Callable[[], Settings]

@@ -1,0 +1,40 @@
+"""What the supervisor decides: one log line for each decision with its reason, and the last ones kept for status."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from typing import Any
+
+log = logging.getLogger("fleet.supervisor")
+
+_KEPT = 50
+
+
+class Journal:
+    """The decisions of a supervisor.
+
+    Attributes:
+        recent: the last ones, oldest first: time (Unix seconds), event, text and the decision's own fields.
+        counts: how often each event was noted, by event and slot (-1: the whole fleet).
+    """
+
+    def __init__(self) -> None:
+        self.recent: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self.counts: dict[tuple[str, int], int] = {}
+
+    def note(self, event: str, text: str, level: int = logging.INFO, **fields: Any) -> None:
+        """Log a decision: `event` is its kind in one word, `text` says what and why, `fields` are for programs."""
+        self.recent.append({"time": time.time(), "event": event, "text": text, **fields})
+        key = (event, int(fields.get("slot", -1)))
+        self.counts[key] = self.counts.get(key, 0) + 1
+        log.log(level, "%s", text, extra={"fleet": {"event": event, **fields}})
+
+    def warn(self, event: str, text: str, **fields: Any) -> None:
+        """Like `note`, for what somebody should look at."""
+        self.note(event, text, logging.WARNING, **fields)
+
+    def error(self, event: str, text: str, **fields: Any) -> None:
+        """Like `note`, for what needs somebody."""
+        self.note(event, text, logging.ERROR, **fields)
