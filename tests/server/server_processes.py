@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 
 SERVE = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from pathlib import Path
 from fleet.server import EmbeddedServer
 
@@ -23,6 +23,8 @@ async def main():
         {then}
         await asyncio.sleep(3600)
 
+# What a shell starts in the background ignores Control-C, and so does all that comes of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main())
 finally:
