@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from .cgroups import MEMBERSHIP, ROOT, smallest_limit, text_of
+
 
 def allowed_cpus() -> list[int]:
     """Numbers of the CPUs in the affinity mask of this process, ascending."""
@@ -25,39 +27,21 @@ def assign(cpus: list[int], slot: int) -> int:
     return cpus[slot % len(cpus)]
 
 
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+def cgroup_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
     """The CPU quota of the control group (v1 or v2) of this process and of those around it, in CPUs.
 
     None when there is none, or none that can be read.
     """
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return None
-    found = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            found += [_v2(folder) for folder in _upward(root, path)]
-        elif "cpu" in controllers.split(","):
-            for base in (root / controllers, root / "cpu"):
-                found += [_v1(folder) for folder in _upward(base, path)]
-    return min((quota for quota in found if quota is not None), default=None)
-
-
-def _upward(base: Path, path: str) -> list[Path]:
-    """The group's folder and all above: each may have a limit. In a container the path leads outside of the mount."""
-    group = base / path.lstrip("/")
-    return [folder for folder in (group, *group.parents) if folder == base or base in folder.parents]
+    return smallest_limit("cpu", _v2, _v1, root, membership)
 
 
 def _v2(folder: Path) -> float | None:
-    text = _read(folder / "cpu.max").split()
+    text = text_of(folder / "cpu.max").split()
     return _share(text[0], text[1]) if len(text) == 2 else None
 
 
 def _v1(folder: Path) -> float | None:
-    return _share(_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us"))
+    return _share(text_of(folder / "cpu.cfs_quota_us"), text_of(folder / "cpu.cfs_period_us"))
 
 
 def _share(quota: str, period: str) -> float | None:
@@ -66,10 +50,3 @@ def _share(quota: str, period: str) -> float | None:
     except ValueError:
         return None
     return allowed / of if allowed > 0 and of > 0 else None
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return ""

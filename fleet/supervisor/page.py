@@ -16,6 +16,9 @@ MAX_QUEUES = 32
 
 QUARANTINE_SIZE = 64
 
+QUARANTINED_FROM = 2
+"""Workers that went down in a run before its tasks are failed without running it: once can be chance."""
+
 _READS = 1000
 _LINE = 64
 _WORD = 8
@@ -26,6 +29,8 @@ _FIRST_QUEUE_WORD = 32
 _TASKS_WORDS = 8
 _BLOCK_WORDS = _FIRST_QUEUE_WORD + MAX_QUEUES * 2 * _TASKS_WORDS
 _ENTRY_WORDS = 8
+_COUNT = 5
+_SERIAL = 6
 _HEADER_WORDS = 8
 
 
@@ -166,55 +171,63 @@ class Slot:
 
 
 class Quarantine:
-    """Runs whose tasks took workers down, with how often. The supervisor writes, the workers read."""
+    """Runs in whose tasks workers went down, with how often. The supervisor writes; workers read, and absolve."""
 
     def __init__(self, words: memoryview, version: memoryview) -> None:
-        self._words = words
+        self._rows = [words[at : at + _ENTRY_WORDS] for at in range(0, len(words), _ENTRY_WORDS)]
         self._version = version
 
     @property
     def version(self) -> int:
-        """Another number after each change: who keeps a copy need not read the table again before."""
+        """Another number after each change by the supervisor: who keeps a copy need not read the table before."""
         return self._version[0]
 
     def counts(self) -> dict[str, int]:
-        """How many workers each run took down, by run id, in the order of their first."""
-        counts: dict[str, int] = {}
+        """How many workers went down in each run, by run id, the latest last. Below `QUARANTINED_FROM`: a suspect."""
+        rows: list[tuple[int, str, int]] = []
         # Not for ever: a supervisor that was killed while it wrote never ends its writing.
         for _ in range(_READS):
             version = self._version[0]
-            entries = [self._words[i : i + _ENTRY_WORDS] for i in range(0, len(self._words), _ENTRY_WORDS)]
-            counts = {_run_id(entry): entry[_RUN_ID_WORDS] for entry in entries if entry[_RUN_ID_WORDS]}
+            rows = [(row[_SERIAL], _run_id(row), row[_COUNT]) for row in self._rows]
             # An odd number: the supervisor is writing.
             if version % 2 == 0 and version == self._version[0]:
                 break
-        return counts
+        return {run_id: count for _, run_id, count in sorted(rows) if count}
 
     def add(self, run_id: str) -> int:
-        """Count one more worker that the run took down; returns how many. The oldest run is forgotten when full."""
-        counts = self.counts()
-        count = counts.pop(run_id, 0) + 1
-        if len(counts) >= QUARANTINE_SIZE:
-            del counts[next(iter(counts))]
-        self._write({**counts, run_id: count})
+        """Count one more worker that went down in the run; returns how many.
+
+        When the table is full the oldest suspect is forgotten, and a run in quarantine only if there is no suspect.
+        """
+        row = self._find(run_id)
+        count = 1 if row is None else row[_COUNT] + 1
+        if row is None:
+            row = min(self._rows, key=lambda row: (row[_COUNT] and 1 + (row[_COUNT] >= QUARANTINED_FROM), row[_SERIAL]))
+        serial = 1 + max(row[_SERIAL] for row in self._rows)
+        self._version[0] += 1
+        _set_run_id(row, run_id)
+        row[_SERIAL], row[_COUNT] = serial, count
+        self._version[0] += 1
         return count
 
     def release(self, run_id: str) -> bool:
         """Forget the run; False when it is not known."""
-        counts = self.counts()
-        if counts.pop(run_id, None) is None:
+        row = self._find(run_id)
+        if row is None:
             return False
-        self._write(counts)
+        self._version[0] += 1
+        row[_COUNT] = 0
+        self._version[0] += 1
         return True
 
-    def _write(self, counts: dict[str, int]) -> None:
-        self._version[0] += 1
-        rows = [*counts.items(), *[("", 0)] * (QUARANTINE_SIZE - len(counts))]
-        for number, (run_id, count) in enumerate(rows):
-            entry = self._words[number * _ENTRY_WORDS : (number + 1) * _ENTRY_WORDS]
-            _set_run_id(entry, run_id)
-            entry[_RUN_ID_WORDS] = count
-        self._version[0] += 1
+    def absolve(self, run_id: str) -> None:
+        """A worker has brought a task of a suspect to its end: it was chance that another one went down in it."""
+        row = self._find(run_id)
+        if row is not None and row[_COUNT] < QUARANTINED_FROM:
+            row[_COUNT] = 0
+
+    def _find(self, run_id: str) -> memoryview | None:
+        return next((row for row in self._rows if row[_COUNT] and _run_id(row) == run_id), None)
 
 
 class Page:

@@ -12,6 +12,7 @@ from fleet.registry.problems import did_you_mean
 from fleet.registry.yamlfile import SyntaxProblem, parse_yaml
 
 from . import values
+from .memory import CACHE_PERCENT
 
 ENVIRONMENT_PREFIX = "FLEET_"
 """`worker_drain` is FLEET_WORKER_DRAIN in the environment."""
@@ -111,6 +112,21 @@ class Settings:
         unit="bytes",
         meaning="a worker is replaced when its resident memory is above this in three looks in a row; 0 is never",
         reason="what is too much depends on the machine and on the number of workers",
+    )
+    workflow_cache: int | None = _setting(
+        values.size_or_auto,
+        "auto",
+        unit="bytes or auto",
+        meaning="what the Lua states of cached workflow runs may hold in a worker; 0 is no limit; auto is"
+        f" {CACHE_PERCENT}% of the memory that machine and cgroup allow, divided by the workers",
+        reason="a run may hold 64 MiB, so that their number alone bounds nothing; a run that had to go is replayed",
+    )
+    max_cached_workflows: int = _setting(
+        values.count,
+        "1000",
+        unit="runs",
+        meaning="how many workflow runs a worker caches of each task queue, beside workflow_cache; 0 caches none",
+        reason="the SDK's own default",
     )
     ready_share: int = _setting(
         values.percent,

@@ -27,6 +27,18 @@ def size(text: str) -> int:
     return int(match[1]) * _BYTES[match[2] or ""]
 
 
+def size_or_auto(text: str) -> int | None:
+    """Bytes; None for ``auto``."""
+    return None if text == "auto" else size(text)
+
+
+def count(text: str) -> int:
+    """A number from 0 on."""
+    if not text.isdecimal():
+        raise ValueError("must be a number from 0 on")
+    return int(text)
+
+
 def count_or_auto(text: str) -> int | None:
     """A number from 1 on; None for ``auto``."""
     if text == "auto":

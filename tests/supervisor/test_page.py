@@ -73,17 +73,40 @@ def test_an_activation_ends() -> None:
     assert slot.activating is None
 
 
-def test_quarantine_counts_releases_and_forgets_the_oldest() -> None:
+def test_quarantine_counts_and_releases() -> None:
     table = Page(1).quarantine
     before = table.version
     assert [table.add(RUN), table.add("other"), table.add(RUN)] == [1, 1, 2]
-    assert table.counts() == {"other": 1, RUN: 2}
+    assert list(table.counts().items()) == [("other", 1), (RUN, 2)]
     assert table.version != before
     assert table.release("other") and not table.release("other")
-    for number in range(QUARANTINE_SIZE):
+    assert table.release(RUN) and table.counts() == {}
+    assert table.add(RUN) == 1
+
+
+def test_a_full_quarantine_forgets_the_oldest_suspect() -> None:
+    table = Page(1).quarantine
+    table.add(RUN), table.add(RUN)
+    for number in range(QUARANTINE_SIZE + 3):
         table.add(f"run-{number}")
-    assert RUN not in table.counts()
+    assert list(table.counts()) == [RUN, *(f"run-{number}" for number in range(4, QUARANTINE_SIZE + 3))]
+    for run_id in table.counts():
+        table.add(run_id)
+    table.add("one-more")
     assert len(table.counts()) == QUARANTINE_SIZE
+    assert "one-more" in table.counts() and RUN not in table.counts()
+
+
+def test_a_worker_absolves_a_suspect_but_frees_nobody() -> None:
+    table = Page(1).quarantine
+    table.add("suspect"), table.add(RUN), table.add(RUN)
+    child = os.fork()
+    if child == 0:
+        table.absolve("suspect"), table.absolve(RUN), table.absolve("unknown")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert table.counts() == {RUN: 2}
+    assert table.add("suspect") == 1
 
 
 def test_quarantine_is_readable_while_its_writer_is_dead() -> None:
