@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from fleet.supervisor.settings import names
+
 from .exit import OK
-from .fleet_settings import FILE, add_setting_flags, settings_of
+from .fleet_settings import FILE, add_flags, settings_of
 from .output import write, write_json
 
 EPILOG = f"""\
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--explain", action="store_true", help="with meaning, unit and reason of each")
-    add_setting_flags(parser)
+    add_flags(parser, names())
 
 
 def run(args: argparse.Namespace) -> int:

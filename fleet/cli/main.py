@@ -22,6 +22,12 @@ COMMANDS = {
     "replay": "check that recorded histories still fit the code",
     "test": "run the application's own tests",
     "supervise": "serve an application with a fleet of worker processes, and keep them alive",
+    "status": "show the workers of a running fleet",
+    "top": "show a running fleet live",
+    "reload": "let a running fleet validate and serve the new code",
+    "scale": "change the number of workers of a running fleet",
+    "drain": "end a running fleet when its tasks are finished",
+    "release": "let a workflow run out of quarantine",
     "config": "print the effective settings of `fleet supervise`, and where each comes from",
 }
 

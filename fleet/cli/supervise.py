@@ -20,12 +20,12 @@ from fleet.supervisor.forking import fork
 from fleet.supervisor.job import Program, WorkerJob
 from fleet.supervisor.notify import Notifier
 from fleet.supervisor.release import Release, Validation
-from fleet.supervisor.settings import Settings
+from fleet.supervisor.settings import Settings, names
 from fleet.supervisor.supervisor import FleetEnd, Supervisor
 
 from .apps import add_app_argument, app_directory, open_app
 from .exit import CONFIGURATION, INTERNAL, SERVER, CommandError
-from .fleet_settings import add_setting_flags, settings_of
+from .fleet_settings import add_flags, settings_of
 from .log_lines import JsonLines, Lines
 from .output import stderr
 
@@ -46,7 +46,7 @@ TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE stand in for theirs.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_app_argument(parser)
-    add_setting_flags(parser)
+    add_flags(parser, names())
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,22 +137,27 @@ def _import_for_workers() -> None:
 
 def _open(supervisor: Supervisor, settings: Settings, root: Path) -> None:
     """Control socket, pid file and HTTP; the files are removed at the end, whoever comes to do it."""
+    leftovers = supervisor.crew.leftovers
+    where = settings.control_socket
     try:
-        path = Path(settings.control_socket) if settings.control_socket else default_socket(root)
-        supervisor.open(listen(path.absolute()), control.complete, control.handler(supervisor))
-        supervisor.crew.leftovers.append(identity(path.absolute()))
+        socket = Path(settings.control_socket).absolute() if settings.control_socket else default_socket(root)
+        where = str(socket)
+        supervisor.open(listen(socket), control.complete, control.handler(supervisor))
+        leftovers.append(identity(socket))
         if settings.pid_file:
             pid_file = Path(settings.pid_file).absolute()
+            where = str(pid_file)
             write_pid(pid_file)
-            supervisor.crew.leftovers.append(identity(pid_file))
+            leftovers.append(identity(pid_file))
         if settings.listen is not None:
-            path = Path("{}:{}".format(*settings.listen))
+            where = "{}:{}".format(*settings.listen)
             supervisor.open(web.listen(*settings.listen), web.complete, web.handler(supervisor, web.metrics))
-    except FileInUse as error:
-        raise CommandError(str(error), CONFIGURATION) from None
-    except OSError as error:
-        raise CommandError(f"{error.filename or path}: {error.strerror}", CONFIGURATION) from None
-    for leftover in supervisor.crew.leftovers:
+    except (FileInUse, OSError) as error:
+        for leftover in leftovers:
+            remove(*leftover)
+        text = f"{where}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        raise CommandError(text, CONFIGURATION) from None
+    for leftover in leftovers:
         supervisor.at_end(partial(remove, *leftover))
 
 

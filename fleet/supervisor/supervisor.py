@@ -106,9 +106,7 @@ class Supervisor:
         for action in self._closing:
             action()
         took = time.monotonic() - self._end.asked
-        self.journal.note(
-            "end-of-fleet", f"the fleet has ended, {took:.1f} s after it was asked to", seconds=round(took, 3)
-        )
+        self.journal.note("over", f"the fleet has ended, {took:.1f} s after it was asked to", seconds=round(took, 3))
         self.selector.close()
         return self._end
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from supervised import Start, Supervised
+from supervised import OddFleet, Start, Supervised
 
 INDEX = """\
 version: "1.0"
@@ -74,5 +75,20 @@ def start(app: Path, tmp_path: Path, server_address: str) -> Iterator[Start]:
         return begun[-1]
 
     yield start
+    for fleet in begun:
+        fleet.clean_up()
+
+
+@pytest.fixture
+def odd(app: Path, tmp_path: Path) -> Iterator[Callable[..., OddFleet]]:
+    """Starts a fleet of workers that misbehave, by generation: `odd({1: "hang"}, hung_after="3s")`."""
+    begun: list[OddFleet] = []
+
+    def odd(plan: dict[int, str], *, environ: dict[str, str] | None = None, **settings: str) -> OddFleet:
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+        begun.append(OddFleet(app, tmp_path, "", settings, environ=environ or {}))
+        return begun[-1]
+
+    yield odd
     for fleet in begun:
         fleet.clean_up()

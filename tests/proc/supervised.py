@@ -57,13 +57,10 @@ class Supervised:
     def __post_init__(self) -> None:
         self.socket = self.home / "control.sock"
         self.log = self.home / f"fleet-{time.monotonic_ns()}.log"
-        # What a test does not ask for is off; what it does, wins.
-        settings = {"listen": "off", "control_socket": str(self.socket), "log_format": "json", **self.settings}
-        flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", value)]
         base = {k: v for k, v in os.environ.items() if not k.startswith(("TEMPORAL_", "FLEET_"))}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "fleet", "supervise", str(self.app), *flags],
+                [*self.prefix, sys.executable, *self.arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -77,6 +74,12 @@ class Supervised:
                 },
                 start_new_session=True,
             )
+
+    def arguments(self) -> list[str]:
+        # What a test does not ask for is off; what it does, wins.
+        settings = {"listen": "off", "control_socket": str(self.socket), "log_format": "json", **self.settings}
+        flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", value)]
+        return ["-m", "fleet", "supervise", str(self.app), *flags]
 
     @property
     def text(self) -> str:
@@ -143,8 +146,20 @@ class Supervised:
         for event in self.events("start"):
             family.append(event["pid"])
         for pid in family:
-            if alive(pid) and b"supervise" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if alive(pid) and b"fleet" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
+
+
+class OddFleet(Supervised):
+    """A supervisor over workers that misbehave: odd_fleet.py."""
+
+    def arguments(self) -> list[str]:
+        flags = [f"{name}={value}" for name, value in self.settings.items()]
+        return [str(Path(__file__).with_name("odd_fleet.py")), str(self.app), str(self.socket), str(self.plan), *flags]
+
+    @property
+    def plan(self) -> Path:
+        return self.home / "plan.json"
 
 
 class Start(Protocol):
