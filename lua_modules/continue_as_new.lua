@@ -4,7 +4,7 @@ local lib = core.lib
 local error = lib.error
 local _, internal = load("errors")
 local messages, signals, batch = load("messages"), load("signals"), load("message_batch")
-local cancellation, children = load("cancellation"), load("children")
+local cancellation, children, events = load("cancellation"), load("children"), load("events")
 local run = host.run
 
 local continued = {}
@@ -14,6 +14,8 @@ local function headers()
     if lib.next(run.context) ~= nil then sent[host.CONTEXT_HEADER] = core.payload(run.context) end
     local unread = messages.unread()
     if unread[1] then batch.headers(batch.UNREAD, unread, nil, sent) end
+    local exits = events.unread_exits()
+    if exits[1] then batch.headers(batch.EXITS, exits, nil, sent) end
     sent[cancellation.HEADER] = cancellation.inheritance()
     return lib.next(sent) and sent or nil
 end
@@ -47,6 +49,8 @@ end
 --- continued.resume(headers): a continued run takes over what the run before it had not read
 function continued.resume(headers)
     signals.receive_headers(batch.UNREAD, headers)
+    local exits = batch.from_headers(batch.EXITS, headers)
+    if exits then events.restore(exits) end
     local record = headers[cancellation.HEADER]
     if lib.type(record) == "table" and not core.undecodable(record) then cancellation.inherit(record) end
 end

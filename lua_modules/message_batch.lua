@@ -13,6 +13,8 @@ local batch = {
     STARTUP = "lua-fleet-messages",
     --- batch.UNREAD: the header with what a continued run had not read
     UNREAD = "lua-fleet-unread",
+    --- batch.EXITS: the header with the EXIT events that it had not read
+    EXITS = "lua-fleet-exits",
 }
 
 --- batch.encode(messages, sender) -> list of encoded payloads with n

@@ -354,6 +354,44 @@ def test_misuse_raises(bench: Any, call: str, kind: str | None, message: str) ->
     assert not ok and found == (kind or "text") and message in text
 
 
+@pytest.mark.parametrize("overrides", [{}, NO_CACHE])
+async def test_exits_that_nobody_has_read_go_on(bench: Any, overrides: dict[str, Any]) -> None:
+    bench.workflow(
+        """
+    local n = ...
+    if n == 2 then return nil, errors.new{message = "no", kind = "CONFLICT", details = {n = n}} end
+    return {n = n}
+    """,
+        name="child",
+    )
+    bench.workflow(
+        """
+    local seen = ... or {}
+    local events = process.events()
+    if #seen == 0 then
+        for n = 1, 3 do assert(process.spawn("app:child", "app:worker", n)) end
+        process.listen("all ended"):receive()
+    end
+    local event = events:receive()
+    local err = event.result.error
+    assert(event.kind == process.event.EXIT and event.from and event.at > 0)
+    seen[#seen + 1] = err and {err:kind(), err:message(), err:details().n} or event.result.value.n
+    if #seen == 3 then return seen end
+    workflow.continue_as_new(seen)
+    """,
+        modules="workflow",
+    )
+    app = bench.load()
+    async with bench.serving(app, **overrides) as serving:
+        handle = await bench.start(serving)
+        await bench.event(handle, "child_workflow_execution_completed", 2)
+        await bench.event(handle, "child_workflow_execution_failed")
+        await handle.signal("all ended")
+        seen = (await bench.outcome(handle)).result
+    assert sorted(seen, key=str) == [1, 3, ["CONFLICT", "no", 2]]
+    assert await replay_chain(bench, handle) == 3
+
+
 @pytest.mark.parametrize("policy", ["abandon", "terminate"])
 async def test_children_belong_to_the_run_that_started_them(bench: Any, policy: str) -> None:
     bench.workflow("return process.listen('go'):receive()", name="child")
