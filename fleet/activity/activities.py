@@ -15,7 +15,7 @@ from temporalio.common import RawValue
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from fleet._core import LuaError
-from fleet.metrics.work import count_activity
+from fleet.metrics.work import count_activity, expect_activity
 
 from . import payloads
 from .call import Functions
@@ -53,6 +53,8 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
     """
     served = {entry.id for entry in functions.app.activities_of(worker_id)}
     client = functions.app.workers[worker_id].client
+    for entry_id in served:
+        expect_activity(entry_id)
 
     @activity.defn(dynamic=True)
     async def lua_activity(args: Sequence[RawValue]) -> RawValue:

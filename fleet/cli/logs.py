@@ -5,22 +5,32 @@ from __future__ import annotations
 import logging
 import re
 
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    MetricBuffer,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 from .log_lines import Lines
 
 _CORE_FILTER = TelemetryFilter(core_level="WARN", other_level="ERROR")
 
 
-def show_logs(*, scripts: int = logging.INFO, handler: logging.Handler | None = None) -> None:
+def show_logs(
+    *, scripts: int = logging.INFO, handler: logging.Handler | None = None, metrics: MetricBuffer | None = None
+) -> None:
     """Send logging to stderr: what scripts print from level `scripts` on, of everything else the warnings.
 
-    handler: in place of the readable lines.
+    handler: in place of the readable lines. metrics: where the SDK, whose default runtime this makes, puts its metrics.
     """
     logging.basicConfig(level=logging.WARNING, handlers=[handler or Lines()], force=True)
     logging.getLogger("fleet.script").setLevel(scripts)
     logging.getLogger("temporalio.core").addFilter(_readable)
-    _default_runtime(LoggingConfig(_CORE_FILTER, forwarding=LogForwardingConfig(logging.getLogger("temporalio.core"))))
+    core = LoggingConfig(_CORE_FILTER, forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")))
+    _default_runtime(core, metrics)
 
 
 def be_quiet() -> None:
@@ -45,6 +55,7 @@ def _readable(record: logging.LogRecord) -> bool:
     return True
 
 
-def _default_runtime(logs: LoggingConfig | None) -> None:
+def _default_runtime(logs: LoggingConfig | None, metrics: MetricBuffer | None = None) -> None:
     """The SDK's core would write its log to stdout, where the results are."""
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logs)), error_if_already_set=False)
+    telemetry = TelemetryConfig(logging=logs, metrics=metrics, attach_service_name=False)
+    Runtime.set_default(Runtime(telemetry=telemetry), error_if_already_set=False)

@@ -6,21 +6,25 @@ import argparse
 import gc
 import logging
 import os
+import shutil
 import signal
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet.metrics.exposition import make_directory
 from fleet.registry import App, load_app
 from fleet.supervisor import control, web
 from fleet.supervisor.cpus import allowed_cpus, cgroup_quota, default_workers
 from fleet.supervisor.files import FileInUse, default_socket, identity, listen, remove, write_pid
 from fleet.supervisor.forking import fork
 from fleet.supervisor.job import Program, WorkerJob
+from fleet.supervisor.metrics import FleetMetrics
 from fleet.supervisor.notify import Notifier
 from fleet.supervisor.release import Release, Validation
 from fleet.supervisor.settings import Settings, names
+from fleet.supervisor.status import status_of
 from fleet.supervisor.supervisor import FleetEnd, Supervisor
 
 from .apps import add_app_argument, app_directory, open_app
@@ -151,7 +155,9 @@ def _open(supervisor: Supervisor, settings: Settings, root: Path) -> None:
             leftovers.append(identity(pid_file))
         if settings.listen is not None:
             where = "{}:{}".format(*settings.listen)
-            supervisor.open(web.listen(*settings.listen), web.complete, web.handler(supervisor, web.metrics))
+            listener = web.listen(*settings.listen)
+            where = "the directory of the metrics"
+            supervisor.open(listener, web.complete, web.handler(supervisor, _metrics(supervisor).page))
     except (FileInUse, OSError) as error:
         for leftover in leftovers:
             remove(*leftover)
@@ -159,6 +165,16 @@ def _open(supervisor: Supervisor, settings: Settings, root: Path) -> None:
         raise CommandError(text, CONFIGURATION) from None
     for leftover in leftovers:
         supervisor.at_end(partial(remove, *leftover))
+
+
+def _metrics(supervisor: Supervisor) -> FleetMetrics:
+    """The metrics of the fleet, which its workers take part in. Raises OSError."""
+    directory = make_directory()
+    supervisor.at_end(partial(shutil.rmtree, directory, ignore_errors=True))
+    supervisor.crew.metrics = directory
+    metrics = FleetMetrics(directory, lambda: status_of(supervisor))
+    supervisor.journal.listeners.append(metrics.noted)
+    return metrics
 
 
 def _leave(end: FleetEnd) -> int:
@@ -185,19 +201,25 @@ def _log(settings: Settings, **fields: object) -> logging.Handler:
 
 def _work(job: WorkerJob) -> int:
     """The life of a worker, in its process."""
+    from fleet.metrics.work import STORE
     from fleet.worker.process import work
     from fleet.worker.reach import find_server
+    from fleet.worker.telemetry import SdkMetrics
 
     from .known_errors import known_error
     from .logs import show_logs
 
     log = logging.getLogger("fleet.worker")
     level = getattr(logging, job.settings.log_level.upper())
-    show_logs(scripts=level, handler=_log(job.settings, worker=job.slot, pid=os.getpid()))
+    handler = _log(job.settings, worker=job.slot, pid=os.getpid())
+    sdk = SdkMetrics(STORE) if job.metrics is not None else None
+    if job.metrics is not None:
+        STORE.attach(job.metrics, str(job.slot))
+    show_logs(scripts=level, handler=handler, metrics=sdk.buffer if sdk is not None else None)
     reach = find_server(job.app)
     connector: Connector = reach.connect
     try:
-        return work(job, connector)
+        return work(job, connector, sdk)
     except Exception as error:
         known = known_error(error)
         if known is None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from aiohttp import hdrs, web
 
 from fleet.activity import FunctionFailed, Functions
-from fleet.metrics.work import HTTP_REQUESTS, HTTP_SECONDS
+from fleet.metrics.work import HTTP_REQUESTS, HTTP_SECONDS, expect_endpoint
 from fleet.modules.caller import text
 from fleet.registry import HttpServiceEntry
 
@@ -66,6 +66,8 @@ class HttpServer:
         self.requires = entry.requires
         routers = [router for router in app.http_routers.values() if router.server == entry.id]
         self.routes = RouteTable(routers, app.http_endpoints.values())
+        for endpoint in app.http_endpoints.values():
+            expect_endpoint(endpoint.id)
         self._middleware = {router.id: steps_of(router) for router in routers}
         self.warnings = _warnings(entry)
         self._entry = entry

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from .store import forget_gauges
 
@@ -22,20 +23,20 @@ _SHARED_MEMORY = Path("/dev/shm")
 class Exposition:
     """Reads the files of all slots. In the supervisor, which is the one that knows when a slot's process has ended."""
 
-    def __init__(self, directory: Path, refresh: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, directory: Path, collectors: Iterable[Collector] = ()) -> None:
         """
         Args:
             directory: where the slots' files are.
-            refresh: called before each reading, to set what is only known at that moment.
+            collectors: what else is on the page: what is asked for at each reading.
         """
         self._directory = directory
-        self._refresh = refresh
         self._registry = CollectorRegistry()
         MultiProcessCollector(self._registry, path=str(directory))  # type: ignore[no-untyped-call]
+        for collector in collectors:
+            self._registry.register(collector)
 
     def metrics(self) -> bytes:
         """The page, of CONTENT_TYPE."""
-        self._refresh()
         return generate_latest(self._registry)
 
     def ended(self, slot: str) -> None:

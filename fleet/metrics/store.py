@@ -134,7 +134,8 @@ class Store:
         """From now on count in the files of ``slot``, which no other process may be writing.
 
         Counters and histograms go on from what the files hold; gauges begin at 0, since they say what is the case
-        now. What was counted before the call is dropped: it belongs to the parent. Raises OSError.
+        now. What was counted before the call is dropped: it belongs to the parent. What has no room in a file is
+        counted in memory, for nobody, with one line in the log.
         """
         for file in self._files.values():
             file.close()
@@ -142,22 +143,27 @@ class Store:
         forget_gauges(directory, slot)
         self._where = (directory, slot)
         for (kind, key), cell in self._cells.items():
-            self._file(kind).place(cell, key)
+            cell.number = c_double()
+            self._place(cell, kind, key)
 
     def cell(self, kind: str, key: str) -> Cell:
         """The number of ``key`` in the file of ``kind`` (the part of its name before the slot)."""
         cell = self._cells.get((kind, key))
         if cell is None:
             cell = self._cells[kind, key] = Cell()
-            if self._where is not None:
-                try:
-                    self._file(kind).place(cell, key)
-                except OSError as error:
-                    # Work is worth more than its count: the number is kept in memory, where nobody sees it.
-                    if not self._is_full:
-                        log.error("metrics that are new from now on are missing at /metrics: %s: %s", key, error)
-                    self._is_full = True
+            self._place(cell, kind, key)
         return cell
+
+    def _place(self, cell: Cell, kind: str, key: str) -> None:
+        if self._where is None:
+            return
+        try:
+            self._file(kind).place(cell, key)
+        except OSError as error:
+            # Work is worth more than its count.
+            if not self._is_full:
+                log.error("metrics that are new from now on are missing at /metrics: %s: %s", key, error)
+            self._is_full = True
 
     def _file(self, kind: str) -> NumberFile:
         file = self._files.get(kind)

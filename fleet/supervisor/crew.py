@@ -36,6 +36,7 @@ class Crew:
         settings: the effective ones.
         roll: replacements under way.
         leftovers: files that workers remove when the supervisor was killed.
+        metrics: directory of the files that workers count in; None when nobody asks for metrics.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Crew:
         self.settings = settings
         self.roll = Roll(journal)
         self.leftovers: list[tuple[Path, int, int]] = []
+        self.metrics: Path | None = None
         self._program = program
         self._cpus = cpus
         self._journal = journal
@@ -148,6 +150,7 @@ class Crew:
             supervisor=os.getpid(),
             stacks=worker.stacks,
             leftovers=list(self.leftovers),
+            metrics=self.metrics,
         )
         others = [other.stacks for other in self.workers.values() if other is not worker]
         work, close = self._program.work, [*self._private(), *others]
@@ -187,7 +190,7 @@ class Crew:
         self.press(now)
 
     def _note_death(self, worker: Worker, death: Death, now: float) -> None:
-        fields: dict[str, Any] = {"slot": worker.number, "pid": death.pid, "how": death.how}
+        fields: dict[str, Any] = {"slot": worker.number, "pid": death.pid, "how": death.how, "reason": death.reason}
         fields["lived"] = round(death.lived, 3)
         if death.crashed and death.run_id:
             count = self.page.quarantine.add(death.run_id)
@@ -198,7 +201,7 @@ class Crew:
             worker.next_start = now
             worker.restarts.forget()
             text = f"worker {worker.number} has ended as asked ({death.ending.event}), {death.how}"
-            self._journal.note("ended", text, reason=death.ending.event, **fields)
+            self._journal.note("ended", text, took=round(now - death.ending.told, 3), **fields)
             return
         worker.refused = death.code if death.code == CONFIGURATION and not death.was_ready else 0
         delay = worker.restarts.next_delay(death.lived, self.settings.healthy_after)

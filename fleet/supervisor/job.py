@@ -26,6 +26,7 @@ class WorkerJob:
         supervisor: process id of the supervisor.
         stacks: descriptor of a file in memory for its stacks, which the supervisor reads after its death.
         leftovers: files of the supervisor, with device and inode, to be removed when that was killed.
+        metrics: directory of the files that it counts in; None when nobody asks for metrics.
     """
 
     slot: int
@@ -37,6 +38,7 @@ class WorkerJob:
     supervisor: int
     stacks: int
     leftovers: list[tuple[Path, int, int]]
+    metrics: Path | None
 
     @property
     def singletons(self) -> bool:

@@ -6,12 +6,13 @@ import json
 import socket
 from collections.abc import Callable
 
+from fleet.metrics.exposition import CONTENT_TYPE
+
 from .endpoint import Answer
 from .status import status_of
 from .supervisor import Supervisor
 
 _TEXT = "text/plain; charset=utf-8"
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -26,7 +27,7 @@ def complete(data: bytes) -> bool:
 
 
 def handler(supervisor: Supervisor, metrics: Callable[[], bytes]) -> Callable[[bytes, Answer], None]:
-    """What answers the requests. `metrics`: the text of /metrics."""
+    """What answers the requests. `metrics`: the text of /metrics (fleet.supervisor.metrics)."""
 
     def handle(data: bytes, answer: Answer) -> None:
         method, _, rest = data.partition(b" ")
@@ -48,12 +49,7 @@ def handler(supervisor: Supervisor, metrics: Callable[[], bytes]) -> Callable[[b
         if path == b"/status":
             return "200 OK", "application/json", json.dumps(status_of(supervisor)).encode() + b"\n"
         if path == b"/metrics":
-            return "200 OK", METRICS_TYPE, metrics()
+            return "200 OK", CONTENT_TYPE, metrics()
         return "404 Not Found", _TEXT, b"/livez, /readyz, /status, /metrics\n"
 
     return handle
-
-
-def metrics() -> bytes:
-    """The text of /metrics while nothing collects any."""
-    return b""

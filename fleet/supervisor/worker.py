@@ -25,12 +25,14 @@ class Ending:
 
     Attributes:
         event: why, in one word: ``drain``, ``reload``, ``age``, ``memory``, ``scale``, ``hung``, ``stuck``.
+        told: when it was told (monotonic seconds).
         deadline: when it is killed (monotonic seconds).
         run_id: the run that it hung or got stuck in, "" without one.
         killed: whether it was killed.
     """
 
     event: str
+    told: float
     deadline: float
     run_id: str = ""
     killed: bool = False
@@ -66,6 +68,13 @@ class Death:
         if self.ending is not None:
             return self.ending.event in ("hung", "stuck")
         return self.code < 0 and -self.code not in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+    @property
+    def reason(self) -> str:
+        """Why in one word: what it was told, else ``signal`` or ``exit``."""
+        if self.ending is not None:
+            return self.ending.event
+        return "signal" if self.code < 0 else "exit"
 
     @property
     def how(self) -> str:
@@ -132,12 +141,12 @@ class Worker:
     def end(self, event: str, now: float, grace: float) -> None:
         """Tell the process to finish its tasks and end within `grace` seconds."""
         if self.pid and self.ending is None:
-            self.ending = Ending(event, now + grace)
+            self.ending = Ending(event, now, now + grace)
             self.send(signal.SIGTERM)
 
     def abort(self, event: str, now: float, run_id: str) -> None:
         """Let the process dump its stacks and die."""
-        self.ending = Ending(event, now + ABORT_TIME, run_id)
+        self.ending = Ending(event, now, now + ABORT_TIME, run_id)
         self.send(signal.SIGABRT)
 
     def kill(self) -> None:

@@ -7,6 +7,7 @@ import faulthandler
 import logging
 import math
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from fleet.workflow.residents import Residents
 
 from .permits import WorkerPermits
 from .serve import Connector, ServiceOptions, serve
+from .telemetry import SdkMetrics, follow
 from .watch import Watch
 
 log = logging.getLogger("fleet.worker")
@@ -37,8 +39,11 @@ _LAST_RESORT = 2
 """Seconds after its deadline at which a worker that does not end is ended by the kernel, whoever may be alive."""
 
 
-def work(job: WorkerJob, connect: Connector) -> int:
-    """Serve until SIGTERM, or until the supervisor is gone; the exit code. Raises what `serve` and a worker raise."""
+def work(job: WorkerJob, connect: Connector, sdk: SdkMetrics | None) -> int:
+    """Serve until SIGTERM, or until the supervisor is gone; the exit code. Raises what `serve` and a worker raise.
+
+    sdk: what the runtime of `connect`'s clients measures; None when nobody asks for metrics.
+    """
     with suppress(OSError):
         # The CPU may have been taken from the mask since; any other one will do.
         os.sched_setaffinity(0, {job.cpu})
@@ -49,10 +54,10 @@ def work(job: WorkerJob, connect: Connector) -> int:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     # Left open: closing it waits for threads, and the process ends right after.
-    return loop.run_until_complete(_work(job, connect))
+    return loop.run_until_complete(_work(job, connect, sdk))
 
 
-async def _work(job: WorkerJob, connect: Connector) -> int:
+async def _work(job: WorkerJob, connect: Connector, sdk: SdkMetrics | None) -> int:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -66,7 +71,9 @@ async def _work(job: WorkerJob, connect: Connector) -> int:
         signal.alarm(math.ceil(job.settings.worker_drain) + _LAST_RESORT)
 
     loop.add_signal_handler(signal.SIGTERM, lambda: _leave() if told.is_set() else end())
-    beating = loop.create_task(_beat(job, end), name="beat")
+    background = [loop.create_task(_beat(job, end), name="beat")]
+    if sdk is not None:
+        background.append(loop.create_task(follow(sdk, str(job.slot)), name="metrics"))
     ready = asyncio.Event()
     serving = loop.create_task(_serve(job, connect, told, ready), name="serve")
     stop = loop.create_task(told.wait(), name="told to end")
@@ -75,11 +82,15 @@ async def _work(job: WorkerJob, connect: Connector) -> int:
         # It may wait for a server that does not answer, and it has nothing in hand.
         serving.cancel()
     await asyncio.wait([serving])
-    beating.cancel()
+    for task in background:
+        task.cancel()
+    await asyncio.wait(background)
     if os.getppid() != job.supervisor:
         log.warning("the supervisor is gone: its files are removed", extra={"fleet": {"pid": job.supervisor}})
         for path, device, inode in job.leftovers:
             remove(path, device, inode)
+        if job.metrics is not None:
+            shutil.rmtree(job.metrics, ignore_errors=True)
     if not serving.cancelled():
         serving.result()
     return 0

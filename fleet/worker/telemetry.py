@@ -6,11 +6,9 @@ The SDK's exporters count from 0 in each process and need a port for each; its b
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from temporalio.runtime import (
     BUFFERED_METRIC_KIND_COUNTER,
@@ -18,13 +16,11 @@ from temporalio.runtime import (
     BufferedMetric,
     MetricBuffer,
     MetricBufferDurationFormat,
-    Runtime,
-    TelemetryConfig,
 )
 
 from fleet.metrics.families import Counter, Gauge, Histogram
 from fleet.metrics.store import Store
-from fleet.metrics.work import CPU_SECONDS, RESIDENT_MEMORY
+from fleet.metrics.work import CPU_SECONDS
 from fleet.process.delivery import NODE_QUEUES
 
 DRAIN_SECONDS = 0.25
@@ -39,24 +35,23 @@ _Kind = type[Counter] | type[Gauge] | type[Histogram]
 
 
 class SdkMetrics:
-    """Takes what one Temporal runtime measures. One per process.
+    """Takes what one Temporal runtime measures.
 
     Attributes:
-        runtime: the runtime, for each client (`fleet.worker.client.connect`).
+        buffer: where the runtime puts it: the `metrics` of its TelemetryConfig.
     """
 
     def __init__(self, store: Store) -> None:
         """`store`: where the numbers go."""
         self._store = store
-        self._buffer = MetricBuffer(_BUFFERED_UPDATES, MetricBufferDurationFormat.SECONDS)
-        self.runtime = Runtime(telemetry=TelemetryConfig(metrics=self._buffer, attach_service_name=False))
+        self.buffer = MetricBuffer(_BUFFERED_UPDATES, MetricBufferDurationFormat.SECONDS)
         self._families: dict[tuple[str, tuple[str, ...]], Counter | Gauge | Histogram] = {}
         self._records: dict[tuple[str, tuple[tuple[str, object], ...]], _Record] = {}
 
     def drain(self) -> None:
         """Count what has been measured since the last call."""
         records = self._records
-        for update in self._buffer.retrieve_updates():
+        for update in self.buffer.retrieve_updates():
             # Not by identity, as the SDK proposes: it makes new attributes for each task.
             key = update.metric.name, tuple(update.attributes.items())
             record = records.get(key)
@@ -91,8 +86,8 @@ class SdkMetrics:
 
 
 async def follow(sdk: SdkMetrics, slot: str) -> None:
-    """Keep the metrics of this worker process up to date, until cancelled; then once more."""
-    memory, processor = RESIDENT_MEMORY.labels(slot), CPU_SECONDS.labels(slot)
+    """Keep the SDK's metrics and the processor time of this process up to date, until cancelled; then once more."""
+    processor = CPU_SECONDS.labels(slot)
     counted = 0.0
     while True:
         try:
@@ -102,12 +97,6 @@ async def follow(sdk: SdkMetrics, slot: str) -> None:
             used = time.process_time()
             processor.add(used - counted)
             counted = used
-            memory.set(_resident_bytes())
-
-
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _word(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pages import samples
+from prometheus_server import samples
 
 from fleet.metrics import store as store_module
 from fleet.metrics.exposition import Exposition, make_directory
