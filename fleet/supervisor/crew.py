@@ -13,7 +13,8 @@ from .forking import fork
 from .health import judge
 from .job import Program, WorkerJob
 from .journal import Journal
-from .page import Page
+from .memory import allowed_memory, cache_share
+from .page import QUARANTINED_FROM, Page
 from .release import Release
 from .roll import Roll
 from .settings import Settings
@@ -145,6 +146,7 @@ class Crew:
             cpu=worker.cpu,
             app=self.release.app,
             settings=self.settings,
+            cache_bytes=self._cache_bytes(),
             block=worker.block,
             quarantine=self.page.quarantine,
             supervisor=os.getpid(),
@@ -157,6 +159,10 @@ class Crew:
         worker.start(lambda: fork(lambda: work(job), close), self.release.generation, now, self.settings.recycle_age)
         text = f"worker {worker.number} begins on CPU {worker.cpu}, generation {self.release.generation}"
         self._journal.note("start", text, slot=worker.number, pid=worker.pid, cpu=worker.cpu)
+
+    def _cache_bytes(self) -> int:
+        asked = self.settings.cache_memory
+        return cache_share(self.target, allowed_memory()) if asked is None else asked
 
     def _watch(self, now: float) -> None:
         moment = time.monotonic_ns()
@@ -196,6 +202,12 @@ class Crew:
             count = self.page.quarantine.add(death.run_id)
             text = f"run {death.run_id} was in hand when worker {worker.number} went down, number {count}"
             self._journal.error("suspect", text, slot=worker.number, run_id=death.run_id, count=count)
+            if count == QUARANTINED_FROM:
+                text = (
+                    f"run {death.run_id} is in quarantine: its tasks are failed without running it, until"
+                    f" `fleet release {death.run_id}`"
+                )
+                self._journal.error("quarantine", text, run_id=death.run_id, count=count)
         asked = death.ending is not None and death.ending.event not in ("hung", "stuck")
         if asked and death.ending is not None:
             worker.next_start = now

@@ -21,6 +21,7 @@ class WorkerJob:
         cpu: the CPU that it is pinned to.
         app: what it serves.
         settings: of the fleet.
+        cache_bytes: what the Lua states of its cached workflow runs may hold together; 0 is no limit.
         block: where it writes how it does.
         quarantine: the runs that it must not run.
         supervisor: process id of the supervisor.
@@ -33,6 +34,7 @@ class WorkerJob:
     cpu: int
     app: App
     settings: Settings
+    cache_bytes: int
     block: Slot
     quarantine: Quarantine
     supervisor: int

@@ -92,12 +92,20 @@ class Settings:
         meaning="a worker that lived so long has its delays before restarts forgotten",
         reason="what fails at the start fails within seconds, at the latest when connections time out",
     )
-    cache_memory: int = _setting(
-        values.size,
-        "512MiB",
-        unit="bytes",
-        meaning="what the Lua states of the workflow runs that one worker has cached may hold together; 0 is no limit",
-        reason="a run of some steps holds 100 KiB to 1 MiB, so that the thousand runs of max_cached_workflows fit",
+    cache_memory: int | None = _setting(
+        values.size_or_auto,
+        "auto",
+        unit="bytes or auto",
+        meaning="what the Lua states of the workflow runs that one worker has cached may hold together; 0 is no limit;"
+        f" auto is {CACHE_PERCENT}% of the memory that machine and cgroup allow, divided by the workers",
+        reason="a run of some steps holds 100 KiB to 1 MiB and may hold 64 MiB, so that their number bounds nothing",
+    )
+    max_cached_workflows: int = _setting(
+        values.count,
+        "1000",
+        unit="runs",
+        meaning="how many workflow runs a worker caches of each task queue, beside cache_memory; 0 caches none",
+        reason="the SDK's own default",
     )
     recycle_age: float = _setting(
         values.duration,
@@ -112,21 +120,6 @@ class Settings:
         unit="bytes",
         meaning="a worker is replaced when its resident memory is above this in three looks in a row; 0 is never",
         reason="what is too much depends on the machine and on the number of workers",
-    )
-    workflow_cache: int | None = _setting(
-        values.size_or_auto,
-        "auto",
-        unit="bytes or auto",
-        meaning="what the Lua states of cached workflow runs may hold in a worker; 0 is no limit; auto is"
-        f" {CACHE_PERCENT}% of the memory that machine and cgroup allow, divided by the workers",
-        reason="a run may hold 64 MiB, so that their number alone bounds nothing; a run that had to go is replayed",
-    )
-    max_cached_workflows: int = _setting(
-        values.count,
-        "1000",
-        unit="runs",
-        meaning="how many workflow runs a worker caches of each task queue, beside workflow_cache; 0 caches none",
-        reason="the SDK's own default",
     )
     ready_share: int = _setting(
         values.percent,

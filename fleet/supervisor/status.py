@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .page import MAX_QUEUES, Kind, State, Tasks
+from .page import MAX_QUEUES, QUARANTINED_FROM, Kind, State, Tasks
 from .worker import Worker, cpu_seconds, resident_bytes
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ _SECOND = 1e9
 def status_of(supervisor: Supervisor) -> dict[str, Any]:
     """Everything as plain data: sizes in bytes, times in seconds."""
     crew = supervisor.crew
+    taken_down = crew.page.quarantine.counts()
     queues = [(entry.id, entry.task_queue) for entry in sorted(crew.release.app.workers.values(), key=lambda e: e.id)]
     return {
         "pid": os.getpid(),
@@ -31,7 +32,8 @@ def status_of(supervisor: Supervisor) -> dict[str, Any]:
         "target": crew.target,
         "serving": crew.serving,
         "workers": [_worker(worker, queues) for _, worker in sorted(crew.workers.items())],
-        "quarantine": crew.page.quarantine.counts(),
+        "quarantine": {run_id: count for run_id, count in taken_down.items() if count >= QUARANTINED_FROM},
+        "suspects": [run_id for run_id, count in taken_down.items() if count < QUARANTINED_FROM],
         "decisions": list(supervisor.journal.recent),
     }
 

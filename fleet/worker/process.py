@@ -110,7 +110,8 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
         connect,
         services=services,
         permits=WorkerPermits(job.block),
-        cache_bytes=job.settings.cache_memory,
+        overrides={"max_cached_workflows": job.settings.max_cached_workflows},
+        cache_bytes=job.cache_bytes,
         watch=watch,
         longest_default_grace=grace,
     ) as serving:

@@ -22,50 +22,64 @@ from temporalio.worker import (
 )
 
 from fleet.supervisor.page import Activating, Quarantine, Slot
-from fleet.workflow.runner import task_failure
 
-QUARANTINED_FROM = 2
-"""Workers that a run took down before its tasks are failed without running it: once can be chance."""
+from .quarantine import QuarantineView
+
+_PATIENCE = 0.5
+"""Seconds that an activation waits for the one before it. With the second that an activation may take this stays below
+the SDK's own limit of two."""
+
+_OVERDUE = 1_500_000_000
+"""Nanoseconds after which the activation that has the turn will not give it back soon: it has not ended in its time."""
 
 
 class Watch:
-    """The worker's block of the shared page, kept up to date. Its methods may be called by any thread."""
+    """The worker's block of the shared page, kept up to date. Its methods may be called by any thread.
+
+    Attributes:
+        quarantine: the runs that took workers down.
+    """
 
     def __init__(self, block: Slot, quarantine: Quarantine) -> None:
+        self.quarantine = QuarantineView(quarantine)
         self._block = block
-        self._quarantine = quarantine
         self._lock = threading.Lock()
         self._in_flight = 0
-        self._activations: dict[str, int] = {}
-        self._version = -1
-        self._refused: frozenset[str] = frozenset()
-
-    def refuses(self, run_id: str) -> bool:
-        """Whether tasks of the run are to be failed without running it."""
-        version = self._quarantine.version
-        if version != self._version:
-            counts = self._quarantine.counts()
-            self._refused = frozenset(id for id, count in counts.items() if count >= QUARANTINED_FROM)
-            self._version = version
-        return run_id in self._refused
+        self._turn = threading.Lock()
+        self._holder: Activating | None = None
+        self._beside: dict[str, Activating] = {}
 
     @contextmanager
     def activation(self, run_id: str) -> Iterator[None]:
-        """An activation of the run, for the length of a `with` block."""
+        """An activation of the run, for the length of a `with` block.
+
+        One after the other, so that the page shows the one that runs when the process dies, and no innocent run is
+        taken for its cause. A worker has one CPU: nothing is lost. Only when one does not end do others run beside it.
+        """
         with self._lock:
-            self._activations[run_id] = time.monotonic_ns()
             self._count(1)
-            if len(self._activations) == 1:
-                self._show_oldest()
+            overdue = self._holder is not None and time.monotonic_ns() - self._holder.since > _OVERDUE
+        turn = self._turn.acquire(timeout=0 if overdue else _PATIENCE)
+        activating = Activating(run_id, time.monotonic_ns())
+        with self._lock:
+            if turn:
+                self._block.activating = self._holder = activating
+            else:
+                self._beside[run_id] = activating
         try:
             yield
         finally:
             with self._lock:
-                oldest = next(iter(self._activations)) == run_id
-                del self._activations[run_id]
+                if turn:
+                    # One that ran beside and does not end has to be seen at some time.
+                    self._block.activating = next(iter(self._beside.values()), None)
+                    self._holder = None
+                    self._turn.release()
+                else:
+                    del self._beside[run_id]
+                    if self._holder is None:
+                        self._block.activating = next(iter(self._beside.values()), None)
                 self._count(-1)
-                if oldest:
-                    self._show_oldest()
 
     @contextmanager
     def activity(self) -> Iterator[None]:
@@ -83,10 +97,6 @@ class Watch:
         self._block.in_flight = self._in_flight
         if change < 0:
             self._block.progress = time.monotonic_ns()
-
-    def _show_oldest(self) -> None:
-        oldest = next(iter(self._activations.items()), None)
-        self._block.activating = Activating(*oldest) if oldest is not None else None
 
 
 class ActivityWatch(Interceptor):
@@ -134,17 +144,20 @@ class _WatchedInstance(WorkflowInstance):
     def __init__(self, inner: WorkflowInstance, watch: Watch) -> None:
         self._inner = inner
         self._watch = watch
+        self._trial = watch.quarantine.trial(inner.get_info().run_id)
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        eviction = len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache")
-        if not eviction and self._watch.refuses(act.run_id):
-            return task_failure(
-                act.run_id,
-                f"run {act.run_id} is in quarantine: its tasks took {QUARANTINED_FROM} workers down\n"
-                f"repair the code, then `fleet release {act.run_id}`",
-            )
+        if not (len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache")):
+            refusal = self._watch.quarantine.refusal(act.run_id)
+            if refusal is not None:
+                return refusal
+        if self._trial is not None and self._trial.begins(act):
+            self._trial = None
         with self._watch.activation(act.run_id):
-            return self._inner.activate(act)
+            completion = self._inner.activate(act)
+        if self._trial is not None and self._trial.ends(completion):
+            self._trial = None
+        return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         return self._inner.get_serialization_context(command_info)

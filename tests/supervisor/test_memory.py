@@ -44,6 +44,6 @@ def test_workers_share_a_part() -> None:
 
 def test_settings() -> None:
     settings, _ = resolve({}, {}, None)
-    assert (settings.workflow_cache, settings.max_cached_workflows) == (None, 1000)
-    settings, _ = resolve({"workflow_cache": "256MiB"}, {"FLEET_MAX_CACHED_WORKFLOWS": "0"}, None)
-    assert (settings.workflow_cache, settings.max_cached_workflows) == (256 * MIB, 0)
+    assert (settings.cache_memory, settings.max_cached_workflows) == (None, 1000)
+    settings, _ = resolve({"cache_memory": "256MiB"}, {"FLEET_MAX_CACHED_WORKFLOWS": "0"}, None)
+    assert (settings.cache_memory, settings.max_cached_workflows) == (256 * MIB, 0)
