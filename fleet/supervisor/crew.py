@@ -24,6 +24,10 @@ MAX_WORKERS = 256
 CONFIGURATION = 3
 """Exit code of a worker whose application cannot be served as it is (fleet/cli/exit.py)."""
 
+OVERDUE = 5.0
+"""Seconds after which an activation that has not ended makes its run a suspect. The engine ends one after 1 s, and a
+machine that swaps delays it by some more."""
+
 _MEMORY_EVERY = 5.0
 
 
@@ -158,7 +162,9 @@ class Crew:
         work, close = self._program.work, [*self._private(), *others]
         worker.start(lambda: fork(lambda: work(job), close), self.release.generation, now, self.settings.recycle_age)
         text = f"worker {worker.number} begins on CPU {worker.cpu}, generation {self.release.generation}"
-        self._journal.note("start", text, slot=worker.number, pid=worker.pid, cpu=worker.cpu)
+        self._journal.note(
+            "start", text, slot=worker.number, pid=worker.pid, cpu=worker.cpu, cache_bytes=job.cache_bytes
+        )
 
     def _cache_bytes(self) -> int:
         asked = self.settings.cache_memory
@@ -180,6 +186,7 @@ class Crew:
                 worker.ready, worker.refused = True, 0
                 text = f"worker {worker.number} serves after {now - worker.born:.1f} s"
                 self._journal.note("ready", text, slot=worker.number, pid=worker.pid)
+            self._suspect_overdue(worker, moment)
             if worker.ending is not None:
                 continue
             settings = self.settings
@@ -195,19 +202,33 @@ class Crew:
                 self.roll.add(worker, "memory")
         self.press(now)
 
+    def _suspect_overdue(self, worker: Worker, moment: int) -> None:
+        """Count a run whose activation does not end before its worker is killed for it: until then its task would be
+        given to one worker after the other, and each would hang."""
+        activating = worker.block.activating
+        if activating is None or activating.since != worker.suspected:
+            worker.suspected = 0
+        if activating is None or worker.suspected:
+            return
+        seconds = (moment - max(activating.since, self._awake_since)) / 1e9
+        if seconds > OVERDUE:
+            worker.suspected = activating.since
+            where = f"has been in an activation of worker {worker.number} for {seconds:.1f} s"
+            self._suspect(activating.run_id, worker, where)
+
+    def _suspect(self, run_id: str, worker: Worker, where: str) -> None:
+        count = self.page.quarantine.add(run_id)
+        text = f"run {run_id} {where}, number {count}"
+        self._journal.error("suspect", text, slot=worker.number, run_id=run_id, count=count)
+        if count == QUARANTINED_FROM:
+            text = f"run {run_id} is in quarantine: its tasks are failed unrun, until `fleet release {run_id}`"
+            self._journal.error("quarantine", text, run_id=run_id, count=count)
+
     def _note_death(self, worker: Worker, death: Death, now: float) -> None:
         fields: dict[str, Any] = {"slot": worker.number, "pid": death.pid, "how": death.how, "reason": death.reason}
         fields["lived"] = round(death.lived, 3)
-        if death.crashed and death.run_id:
-            count = self.page.quarantine.add(death.run_id)
-            text = f"run {death.run_id} was in hand when worker {worker.number} went down, number {count}"
-            self._journal.error("suspect", text, slot=worker.number, run_id=death.run_id, count=count)
-            if count == QUARANTINED_FROM:
-                text = (
-                    f"run {death.run_id} is in quarantine: its tasks are failed without running it, until"
-                    f" `fleet release {death.run_id}`"
-                )
-                self._journal.error("quarantine", text, run_id=death.run_id, count=count)
+        if death.crashed and death.run_id and not worker.suspected:
+            self._suspect(death.run_id, worker, f"was in hand when worker {worker.number} went down")
         asked = death.ending is not None and death.ending.event not in ("hung", "stuck")
         if asked and death.ending is not None:
             worker.next_start = now

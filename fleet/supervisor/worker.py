@@ -96,6 +96,8 @@ class Worker:
         ending: what it was told, None while it is to go on.
         next_start: when the next process begins (monotonic seconds); meaningful without a process.
         retired: the slot goes when its process has ended.
+        suspected: when the activation began (monotonic ns) whose run was made a suspect while the process lives; 0
+            without one.
         refused: the exit code of the last process, when that was a configuration error before it served; else 0.
     """
 
@@ -111,6 +113,7 @@ class Worker:
         self.next_start = 0.0
         self.retired = False
         self.refused = 0
+        self.suspected = 0
         self._recycle_age = 0.0
         self._over_memory = 0
         self._stacks = os.memfd_create(f"fleet-stacks-{number}")
@@ -135,7 +138,7 @@ class Worker:
         self.block.state = State.STARTING
         self.pid = self.block.pid = fork()
         self.born, self.ready, self.ending = now, False, None
-        self._over_memory = 0
+        self._over_memory = self.suspected = 0
         self._recycle_age = recycle_age * (1 + random.uniform(-_AGE_JITTER, _AGE_JITTER))
 
     def end(self, event: str, now: float, grace: float) -> None:

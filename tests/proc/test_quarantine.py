@@ -90,6 +90,21 @@ async def test_the_second_time_a_run_is_quarantined_and_others_go_on(
     assert fleet.status()["quarantine"] == {}
 
 
+async def test_a_run_that_hangs_is_in_quarantine_before_it_has_reached_every_worker(
+    start: Start, poison: Path, tmp_path: Path, server_address: str
+) -> None:
+    fleet = start(workers="3", environ=environ(poison))
+    await asyncio.to_thread(fleet.wait_ready, 3)
+    client = await Client.connect(server_address)
+    bad, *others = await asyncio.gather(*(begin(client, tmp_path.name, str(n)) for n in range(12)))
+    await asyncio.gather(*(handle.signal("go") for handle in (bad, *others)))
+    await bad.signal("hang")
+    await until(fleet, lambda: bad.result_run_id in fleet.status()["quarantine"])
+    assert fleet.events("died") == fleet.events("stuck") == [], "long before stuck_after"
+    await asyncio.gather(*(handle.signal("go") for handle in others))
+    assert await asyncio.gather(*(handle.result() for handle in others)) == [2] * 11, "beside the one that hangs"
+
+
 async def test_a_run_that_was_in_hand_by_chance_is_forgiven(
     start: Start, poison: Path, tmp_path: Path, server_address: str
 ) -> None:

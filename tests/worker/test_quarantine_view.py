@@ -1,0 +1,169 @@
+"""Whom a worker refuses, and whom it forgives."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+
+from fleet.supervisor.page import Page
+from fleet.worker.quarantine import QuarantineView
+from fleet.worker.watch import Watch
+
+RUN = "01a2b3c4-0000-4000-8000-1234567890ab"
+OTHER = "01a2b3c4-0000-4000-8000-1234567890ac"
+
+
+def activation(length: int, *, replaying: bool = False, local_result: bool = False) -> WorkflowActivation:
+    act = WorkflowActivation(run_id=RUN, history_length=length, is_replaying=replaying)
+    if local_result:
+        act.jobs.add().resolve_activity.is_local = True
+    return act
+
+
+def completion(*commands: str) -> WorkflowActivationCompletion:
+    done = WorkflowActivationCompletion(run_id=RUN)
+    for command in commands:
+        getattr(done.successful.commands.add(), command).SetInParent()
+    return done
+
+
+def test_the_second_time_is_refused_until_release(caplog: pytest.LogCaptureFixture) -> None:
+    table = Page(1).quarantine
+    view = QuarantineView(table)
+    table.add(RUN)
+    assert view.refusal(RUN) is None
+    table.add(RUN)
+    for _ in range(2):
+        refusal = view.refusal(RUN)
+        assert refusal is not None and refusal.run_id == RUN
+        assert f"fleet release {RUN}" in refusal.failed.failure.message
+    assert view.refusal(OTHER) is None
+    assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
+    table.release(RUN)
+    assert view.refusal(RUN) is None
+
+
+def test_only_suspects_are_on_trial() -> None:
+    table = Page(1).quarantine
+    view = QuarantineView(table)
+    assert view.trial(RUN) is None
+    table.add(RUN)
+    assert view.trial(RUN) is not None and view.trial(OTHER) is None
+
+
+def test_forgiven_when_the_history_has_gone_beyond_the_task() -> None:
+    table = Page(1).quarantine
+    table.add(RUN)
+    trial = QuarantineView(table).trial(RUN)
+    assert trial is not None
+    for act in (activation(3, replaying=True), activation(7, replaying=True), activation(11), activation(11)):
+        assert not trial.begins(act) and not trial.ends(completion("start_timer"))
+    assert table.counts() == {RUN: 1}
+    assert trial.begins(activation(15))
+    assert table.counts() == {}
+
+
+def test_not_forgiven_while_local_activities_lengthen_the_history() -> None:
+    table = Page(1).quarantine
+    table.add(RUN)
+    trial = QuarantineView(table).trial(RUN)
+    assert trial is not None
+    assert not trial.begins(activation(3)) and not trial.ends(completion("schedule_local_activity"))
+    assert not trial.begins(activation(9)) and not trial.ends(completion())
+    assert not trial.begins(activation(12, local_result=True)) and not trial.ends(completion("start_timer"))
+    assert table.counts() == {RUN: 1}
+    assert trial.begins(activation(16))
+    assert table.counts() == {}
+
+
+def test_forgiven_when_it_has_ended() -> None:
+    table = Page(1).quarantine
+    table.add(RUN)
+    trial = QuarantineView(table).trial(RUN)
+    assert trial is not None
+    assert not trial.begins(activation(3))
+    assert trial.ends(completion("complete_workflow_execution"))
+    assert table.counts() == {}
+
+
+def test_the_page_shows_the_activation_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.worker.watch._PATIENCE", 60.0)
+    page = Page(1)
+    slot = page.slots[0]
+    watch = Watch(slot, page.quarantine)
+    entered, leave = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def second() -> None:
+        with watch.activation(OTHER):
+            assert slot.activating is not None
+            seen.append(slot.activating.run_id)
+            entered.set()
+            leave.wait()
+
+    with watch.activation(RUN):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while slot.in_flight < 2:
+            time.sleep(0.001)
+        assert slot.activating is not None and slot.activating.run_id == RUN
+        assert not entered.is_set(), "it waits for its turn"
+    entered.wait()
+    assert seen == [OTHER]
+    leave.set()
+    thread.join()
+    assert slot.activating is None and slot.in_flight == 0
+
+
+def test_others_run_beside_one_that_does_not_end_and_it_stays_in_sight() -> None:
+    page = Page(1)
+    slot = page.slots[0]
+    watch = Watch(slot, page.quarantine)
+    hanging, end = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with watch.activation(RUN):
+            hanging.set()
+            end.wait()
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    hanging.wait()
+    for _ in range(2):
+        with watch.activation(OTHER):
+            assert slot.activating is not None and slot.activating.run_id == RUN
+        assert slot.activating is not None and slot.activating.run_id == RUN
+    assert slot.in_flight == 1
+    end.set()
+    thread.join()
+    assert slot.activating is None
+
+
+def test_one_that_ran_beside_is_seen_when_the_others_have_ended() -> None:
+    page = Page(1)
+    slot = page.slots[0]
+    watch = Watch(slot, page.quarantine)
+    beside, end = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with watch.activation(RUN):
+            beside.set()
+            end.wait()
+
+    thread = threading.Thread(target=hang)
+    with watch.activation(OTHER):
+        thread.start()
+        beside.wait()
+        assert slot.activating is not None and slot.activating.run_id == OTHER
+    assert slot.activating is not None and slot.activating.run_id == RUN
+    with watch.activation(OTHER):
+        assert slot.activating is not None and slot.activating.run_id == OTHER
+    assert slot.activating is not None and slot.activating.run_id == RUN
+    end.set()
+    thread.join()
+    assert slot.activating is None
