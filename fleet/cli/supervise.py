@@ -23,7 +23,9 @@ from fleet.supervisor.job import Program, WorkerJob
 from fleet.supervisor.metrics import FleetMetrics
 from fleet.supervisor.notify import Notifier
 from fleet.supervisor.release import Release, Validation
-from fleet.supervisor.settings import Settings, names
+from fleet.supervisor.scaling_queues import limits_of, scaled_queues
+from fleet.supervisor.scaling_stats import TaskQueue
+from fleet.supervisor.settings import Settings, SettingsError, names
 from fleet.supervisor.status import status_of
 from fleet.supervisor.supervisor import FleetEnd, Supervisor
 
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     cpus = _cpus(settings)
     program = Program(
         work=_work,
+        report=partial(_report, settings),
         validate=lambda: _findings(root, settings_of(args)[0]),
         load=lambda: load_app(root),
         settings=lambda: settings_of(args)[0],
@@ -110,6 +113,10 @@ def _findings(root: Path, settings: Settings) -> str:
     inspection = inspect_app(root)
     if inspection.app is None or not inspection.runnable:
         return "the application cannot be served\n" + "\n".join(problem.render() for problem in inspection.errors)
+    try:
+        limits_of(settings.scaling_limits, scaled_queues(inspection.app))
+    except SettingsError as error:
+        return str(error)
     return _late_stops(inspection.app, settings)
 
 
@@ -134,6 +141,7 @@ def _import_for_workers() -> None:
 
     import fleet.cli.logs
     import fleet.worker.process
+    import fleet.worker.queue_stats
     import fleet.worker.reach  # noqa: F401
 
     Runtime.prevent_default()  # type: ignore[no-untyped-call]
@@ -228,3 +236,14 @@ def _work(job: WorkerJob) -> int:
         hint = f"\n(the address comes from {reach.origin})" if known.code == SERVER else ""
         log.error("worker %d cannot serve: %s%s", job.slot, known, hint)
         return known.code
+
+
+def _report(settings: Settings, app: App, queues: list[TaskQueue], descriptor: int) -> int:
+    """The life of the process that asks the server about the task queues."""
+    from fleet.worker.queue_stats import report_queues
+    from fleet.worker.reach import find_server
+
+    from .logs import show_logs
+
+    show_logs(scripts=logging.WARNING, handler=_log(settings, pid=os.getpid()))
+    return report_queues(app, queues, find_server(app).connect, descriptor)

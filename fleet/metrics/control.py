@@ -28,3 +28,9 @@ DRAIN_SECONDS = Histogram(
     "Time from telling a worker process to end to its end.",
     bounds=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0),
 )
+SCALING_DECISIONS = Counter(
+    STORE,
+    "fleet_scaling_decisions",
+    "Changes of a task queue's permits by the autoscaler.",
+    ["entry", "kind", "direction", "reason"],
+)

@@ -9,6 +9,7 @@ from pathlib import Path
 from fleet.registry import App
 
 from .page import Quarantine, Slot
+from .scaling_stats import TaskQueue
 from .settings import Settings
 
 
@@ -55,11 +56,14 @@ class Program:
     Attributes:
         work: the life of a worker, to its exit code; called in a child.
         validate: what is wrong with the application on disk, "" when nothing; called in a child.
+        report: writes what the server says of an application's task queues to a descriptor, until nobody reads it;
+            called in a child.
         load: the application on disk. Raises AppError.
         settings: the effective settings now. Raises SettingsError.
     """
 
     work: Callable[[WorkerJob], int]
     validate: Callable[[], str]
+    report: Callable[[App, list[TaskQueue], int], int]
     load: Callable[[], App]
     settings: Callable[[], Settings]

@@ -29,6 +29,17 @@ _BY_SLOT = {
     "beat_age": ("fleet_worker_beat_age_seconds", "Time since the event loop of a worker turned."),
 }
 
+_BY_QUEUE = {
+    "held": ("fleet_task_queue_permits_held", "Permits in the hands of polls and tasks."),
+    "wanting": ("fleet_task_queue_wanting", "1 while a queue needs more permits than it may have."),
+    "deaf": ("fleet_task_queue_deaf", "1 while permits are free and no worker polls for tasks: an alarm."),
+    "backlog": ("fleet_task_queue_backlog_tasks", "Tasks that wait on the server, those of cached runs left out."),
+    "age": ("fleet_task_queue_backlog_age_seconds", "How long the first of the tasks that wait has waited."),
+    "add_rate": ("fleet_task_queue_tasks_added_per_second", "Tasks that came, by the server's average of 30 s."),
+    "dispatch_rate": ("fleet_task_queue_tasks_dispatched_per_second", "Tasks given out, by the same average."),
+    "pollers": ("fleet_task_queue_pollers", "Clients that have polled in the last minutes, of other fleets too."),
+}
+
 
 class FleetMetrics:
     """Counts what the supervisor decides, and makes the page. One per supervisor, before its first fork."""
@@ -59,6 +70,9 @@ class FleetMetrics:
             control.RESTARTS.labels(fields["reason"]).add()
         if event == "ended":
             control.DRAIN_SECONDS.labels().observe(fields["took"])
+        if event == "permits":
+            direction = "up" if fields["after"] > fields["before"] else "down"
+            control.SCALING_DECISIONS.labels(fields["entry"], fields["kind"], direction, fields["reason"]).add()
         if event in _RELOADS:
             control.RELOADS.labels(_RELOADS[event]).add()
 
@@ -99,6 +113,11 @@ class _Present(Collector):
                     if queue[kind][field] is not None:
                         sums[key] = sums.get(key, 0) + queue[kind][field]
             yield _gauge(name, text, ("entry", "kind"), sums)
+        queues = [
+            ({**queue, **(queue["stats"] or {})}, (queue["worker"], queue["kind"])) for queue in status["task_queues"]
+        ]
+        for field, (name, text) in _BY_QUEUE.items():
+            yield _gauge(name, text, ("entry", "kind"), {key: queue[field] for queue, key in queues if field in queue})
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:

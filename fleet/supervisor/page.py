@@ -80,12 +80,14 @@ class Tasks:
         used: permits in use by tasks in hand.
         busy: the sum over all tasks of how long they have been in hand (ns); wraps at 2**64.
         finished: how many tasks have ended.
+        failed: how many activities have failed.
     """
 
     held = _Word(1)
     used = _Word(2)
     busy = _Word(3)
     finished = _Word(4)
+    failed = _Word(5)
     _limit = _Word(0)
 
     def __init__(self, words: memoryview) -> None:

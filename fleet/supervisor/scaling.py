@@ -8,7 +8,6 @@ together is cut to the budget of their kind, fairly: nobody starves beside a que
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,8 +18,6 @@ from .page import Kind
 from .scaling_gain import Failures, Gain
 from .scaling_shares import fill
 from .scaling_stats import QueueStats, TaskQueue
-
-log = logging.getLogger(__name__)
 
 _ALL_BUSY = 0.85
 _TARGET_USE = 0.75
@@ -106,6 +103,10 @@ class Decision:
     after: int
     reason: Reason
     text: str
+
+    def __str__(self) -> str:
+        change = f"{self.before} -> {self.after}"
+        return f"permits of {self.queue}: {change} ({self.reason}): {self.text}"
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,6 @@ class Scaling:
                 reason = Reason.IDLE
             decision = Decision(queue, state.granted, after, reason, text)
             state.granted = after
-            log.info("permits of %s: %d -> %d (%s): %s", queue, decision.before, after, reason, text)
             self._decided(decision)
 
 

@@ -150,6 +150,65 @@ class Settings:
         meaning="file that holds the process id of the supervisor; empty is none",
         reason="systemd and containers need none",
     )
+    scaling: bool = _setting(
+        values.on_or_off,
+        "on",
+        unit="on or off",
+        meaning="whether the permits of task queues follow their load; off: the fixed sizes of the entries",
+        reason="a queue that is busy gets what idle ones do not need, and a database is not called by all at once",
+    )
+    scaling_workflow_budget: int | None = _setting(
+        values.count_or_auto,
+        "auto",
+        unit="permits",
+        meaning="the most workflow tasks in hand in the whole fleet, polls for more included; auto is what the entries"
+        " allow",
+        reason="a workflow task takes CPU for about a millisecond, and its worker bounds that by itself",
+    )
+    scaling_activity_budget: int | None = _setting(
+        values.count_or_auto,
+        "auto",
+        unit="permits",
+        meaning="the most activities in hand in the whole fleet, polls for more included; auto is what the entries"
+        " allow",
+        reason="what activities call has a limit that nobody here knows",
+    )
+    scaling_limits: tuple[tuple[str, int, int], ...] = _setting(
+        values.limits,
+        "",
+        unit="ENTRY/KIND=LEAST-MOST",
+        meaning="bounds of single queues in the whole fleet, such as app:worker/activity=2-50; 0-0 stops one",
+        reason="the size of an entry, times the number of workers, is the bound of its queue",
+    )
+    scaling_target_age: float = _setting(
+        values.duration,
+        "5s",
+        unit="duration",
+        meaning="a busy queue whose first task has waited so long doubles its permits each second",
+        reason="most activities take less, and people notice more",
+    )
+    scaling_down_after: float = _setting(
+        values.duration,
+        "30s",
+        unit="duration",
+        meaning="permits that were not needed for so long are taken away",
+        reason="what comes twice a minute finds its permits; a poll gives its one back after a minute anyhow",
+    )
+    scaling_retry_after: float = _setting(
+        values.duration,
+        "60s",
+        unit="duration",
+        meaning="after growth that brought no more finished tasks it is tried again after so long",
+        reason="a database that is overloaded for a minute is not for all day",
+    )
+    scaling_workers: tuple[int, int] | None = _setting(
+        values.range_or_off,
+        "off",
+        unit="LEAST-MOST or off",
+        meaning="bounds within which the number of workers follows CPU use and permits that are wanting",
+        reason="more workers than CPUs help only what waits, and where pods are scaled the two would work against"
+        " each other",
+    )
     log_format: str = _setting(
         values.one_of("auto", "console", "json"),
         "auto",

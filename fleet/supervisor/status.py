@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .page import MAX_QUEUES, QUARANTINED_FROM, Kind, State, Tasks
+from .scaling_fleet import QueueView
 from .worker import Worker, cpu_seconds, resident_bytes
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def status_of(supervisor: Supervisor) -> dict[str, Any]:
         "target": crew.target,
         "serving": crew.serving,
         "workers": [_worker(worker, queues) for _, worker in sorted(crew.workers.items())],
+        "task_queues": [_queue(view) for view in supervisor.autoscaler.view()],
         "quarantine": {run_id: count for run_id, count in taken_down.items() if count >= QUARANTINED_FROM},
         "suspects": [run_id for run_id, count in taken_down.items() if count < QUARANTINED_FROM],
         "decisions": list(supervisor.journal.recent),
@@ -68,6 +71,20 @@ def _worker(worker: Worker, queues: list[tuple[str, str]]) -> dict[str, Any]:
             }
             for number, (id, queue) in enumerate(queues[:MAX_QUEUES])
         ],
+    }
+
+
+def _queue(view: QueueView) -> dict[str, Any]:
+    return {
+        "worker": view.queue.worker,
+        "kind": view.queue.kind.name.lower(),
+        "task_queue": view.task_queue,
+        "permits": view.permits,
+        "held": view.held,
+        "used": view.used,
+        "wanting": view.wanting,
+        "deaf": view.deaf,
+        "stats": asdict(view.stats) if view.stats is not None else None,
     }
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .autoscaler import Autoscaler
 from .crew import MAX_WORKERS, Crew
 from .endpoint import Answer, Endpoint
 from .job import Program
@@ -55,6 +56,7 @@ class Supervisor:
         crew: the workers.
         journal: what was decided.
         reloading: reloads.
+        autoscaler: permits, and the number of workers.
         selector: what the loop waits on; others register (descriptor, callable without arguments as data) there.
         began: when it was made (monotonic seconds).
     """
@@ -68,6 +70,7 @@ class Supervisor:
         self.began = time.monotonic()
         self.crew = Crew(program, release, settings, cpus, self.journal, self._private)
         self.reloading = Reloading(program, self.crew, self.journal, self._private, notifier.reloading)
+        self.autoscaler = Autoscaler(self.crew, self.journal, self.selector, program, self._private, self.scale)
         self._notifier = notifier
         self._signals = SignalQueue()
         self._end: FleetEnd | None = None
@@ -76,6 +79,7 @@ class Supervisor:
         self._endpoints: list[Endpoint] = []
         self._closing: list[Callable[[], None]] = []
         self.crew.scale(count, self.began)
+        self.at_end(self.autoscaler.close)
 
     @property
     def ending(self) -> bool:
@@ -157,7 +161,9 @@ class Supervisor:
         for worker, death in self.crew.reap(now):
             self.reloading.died(worker, death, now)
         if os.getpid() == 1:
-            _reap_strangers({worker.pid for worker in self.crew.workers.values()} | self.reloading.pids)
+            _reap_strangers(
+                {worker.pid for worker in self.crew.workers.values()} | self.reloading.pids | self.autoscaler.pids
+            )
         if self._end is not None:
             if now >= self._end.deadline:
                 self._kill_all()
@@ -167,6 +173,8 @@ class Supervisor:
             if refused and not self._was_ready:
                 self.drain(code=refused, why="no worker can serve the application as it is configured")
                 return
+            # Before a worker begins, it has its permits.
+            self.autoscaler.tick(now)
             self.crew.tick(now)
             self.reloading.tick(now)
         for endpoint in self._endpoints:

@@ -60,6 +60,41 @@ def cpu_list(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def on_or_off(text: str) -> bool:
+    """``on`` or ``off``."""
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
+
+
+def range_or_off(text: str) -> tuple[int, int] | None:
+    """The least and the most: ``2-8``, from 1 on; None for ``off``."""
+    if text == "off":
+        return None
+    bounds = _range(text)
+    if bounds is None or bounds[0] < 1:
+        raise ValueError("must be two numbers from 1 on such as 2-8, or off")
+    return bounds
+
+
+def limits(text: str) -> tuple[tuple[str, int, int], ...]:
+    """The least and the most of several: ``app:worker/activity=2-50,app:worker/workflow=4-40``."""
+    found = []
+    for part in filter(None, text.replace(" ", "").split(",")):
+        name, _, numbers = part.rpartition("=")
+        bounds = _range(numbers)
+        if not name or bounds is None:
+            raise ValueError("must be ENTRY/KIND=LEAST-MOST such as app:worker/activity=2-50, separated by commas")
+        found.append((name, *bounds))
+    return tuple(found)
+
+
+def _range(text: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"([0-9]{1,7})-([0-9]{1,7})", text)
+    bounds = (int(match[1]), int(match[2])) if match is not None else (1, 0)
+    return bounds if bounds[0] <= bounds[1] else None
+
+
 def percent(text: str) -> int:
     """A percentage from 0 to 100: ``50%`` or ``50``."""
     number = text.removesuffix("%").strip()

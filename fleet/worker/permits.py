@@ -15,9 +15,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from temporalio import activity
+from temporalio.exceptions import is_cancelled_exception
 from temporalio.worker import (
+    ActivityInboundInterceptor,
     CustomSlotSupplier,
+    ExecuteActivityInput,
     FixedSizeSlotSupplier,
+    Interceptor,
     SlotMarkUsedContext,
     SlotPermit,
     SlotReleaseContext,
@@ -156,6 +161,32 @@ class PermitSupplier(CustomSlotSupplier):
         self._counted_until = now
 
 
+class FailureCount(Interceptor):
+    """Counts the activities that fail: a queue of which nearly all do is not given more permits."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        """tasks: the worker's words for activities."""
+        self._tasks = tasks
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """See base class."""
+        return _Counting(next, self._tasks)
+
+
+class _Counting(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, tasks: Tasks) -> None:
+        super().__init__(next)
+        self._tasks = tasks
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        try:
+            return await self.next.execute_activity(input)
+        except Exception as error:
+            if not is_cancelled_exception(error) and not activity.info().is_local:
+                self._tasks.failed += 1
+            raise
+
+
 class WorkerPermits:
     """The permits of a worker process: for each temporal.worker entry a tuner that follows the page."""
 
@@ -181,6 +212,10 @@ class WorkerPermits:
             nexus_supplier=FixedSizeSlotSupplier(1),
         )
         return {**{name: value for name, value in kwargs.items() if name not in _SIZES}, "tuner": tuner}
+
+    def interceptors(self, queue: int) -> list[Interceptor]:
+        """What counts for the supervisor in a worker of entry number `queue`."""
+        return [FailureCount(self._slot.tasks(queue, Kind.ACTIVITY))] if queue < MAX_QUEUES else []
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

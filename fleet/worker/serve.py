@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
 from fleet.http import HttpServer, http_servers
@@ -184,14 +184,17 @@ def _worker(
         return None
     # Without activities of its own it must not take those of another worker of the queue; local ones it has.
     kwargs = {**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides}
+    interceptors: list[Interceptor] = [ContextInterceptor(), *([ActivityWatch(watch)] if watch is not None else [])]
     if permits is not None:
-        kwargs = permits.tuned(sorted(app.workers).index(entry.id), kwargs)
+        number = sorted(app.workers).index(entry.id)
+        kwargs = permits.tuned(number, kwargs)
+        interceptors += permits.interceptors(number)
     runner = LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner(), residents=serving.residents)
     worker = Worker(
         serving.clients[entry.client],
         workflows=workflows,
         activities=activity_definitions(serving.functions, entry.id),
-        interceptors=[ContextInterceptor(), *([ActivityWatch(watch)] if watch is not None else [])],
+        interceptors=interceptors,
         workflow_runner=WatchedRunner(runner, watch) if watch is not None else runner,
         **kwargs,
     )

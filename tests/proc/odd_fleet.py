@@ -29,7 +29,8 @@ from fleet.supervisor.settings import resolve
 from fleet.supervisor.supervisor import Supervisor
 
 APP, SOCKET, PLAN = (Path(arg) for arg in sys.argv[1:4])
-FLAGS: dict[str, str | None] = dict(arg.split("=", 1) for arg in sys.argv[4:])
+# There is no server that could say anything about task queues.
+FLAGS: dict[str, str | None] = {"scaling": "off", **dict(arg.split("=", 1) for arg in sys.argv[4:])}
 RUN = "01a2b3c4-0000-4000-8000-1234567890ab"
 
 
@@ -75,7 +76,9 @@ def problems() -> str:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[JsonLines()])
     settings, _ = resolve(FLAGS, {}, None)
-    program = Program(work, problems, lambda: load_app(APP), lambda: resolve(FLAGS, {}, None)[0])
+    program = Program(
+        work, problems, lambda app, queues, descriptor: 0, lambda: load_app(APP), lambda: resolve(FLAGS, {}, None)[0]
+    )
     notifier = Notifier(os.environ)
     supervisor = Supervisor(
         program, Release(load_app(APP), 1), settings, allowed_cpus(), settings.workers or 2, notifier

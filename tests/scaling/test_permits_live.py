@@ -94,3 +94,22 @@ async def test_two_workflow_permits_serve_new_runs_beside_cached_ones(impatient:
         handles = [await bench.start(serving) for _ in range(10)]
         assert [await handle.result() for handle in handles] == ["done"] * 10
     assert workflows.finished >= 20
+
+
+async def test_activities_that_fail_are_counted_for_each_attempt(impatient: Bench) -> None:
+    bench = impatient
+    bench.function("return { main = function(fail) if fail then error('no') end return 1 end }", "maybe")
+    bench.workflow(
+        """
+        funcs.call("app:maybe", false)
+        local options = { ["activity.retry_policy"] = { maximum_attempts = 3, initial_interval = "10ms" } }
+        local _, err = funcs.new():with_options(options):call("app:maybe", true)
+        return err:kind()
+        """,
+        modules="funcs",
+    )
+    slot = Page(1).slots[0]
+    activities = slot.tasks(0, Kind.ACTIVITY)
+    async with bench.serving(bench.load(), {"permits": WorkerPermits(slot)}) as serving:
+        assert await (await bench.start(serving)).result() == "INTERNAL"
+        assert (activities.finished, activities.failed) == (4, 3)

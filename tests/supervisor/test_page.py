@@ -38,10 +38,10 @@ def test_a_new_process_begins_with_an_empty_block_and_the_permits_of_the_slot() 
     slot.beat, slot.generation = 1, 4
     slot.activating = Activating(RUN, 5)
     tasks = slot.tasks(MAX_QUEUES - 1, Kind.ACTIVITY)
-    tasks.permits, tasks.held, tasks.used, tasks.busy, tasks.finished = 8, 7, 6, 5, 4
+    tasks.permits, tasks.held, tasks.used, tasks.busy, tasks.finished, tasks.failed = 8, 7, 6, 5, 4, 3
     slot.clear()
     assert (slot.beat, slot.generation, slot.activating, slot.state) == (0, 0, None, State.EMPTY)
-    assert (tasks.permits, tasks.held, tasks.used, tasks.busy, tasks.finished) == (8, 0, 0, 0, 0)
+    assert (tasks.permits, tasks.held, tasks.used, tasks.busy, tasks.finished, tasks.failed) == (8, 0, 0, 0, 0, 0)
 
 
 def test_no_permits_and_no_limit_are_different_things() -> None:

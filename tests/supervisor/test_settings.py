@@ -97,3 +97,26 @@ def test_deadlines_nest() -> None:
     with pytest.raises(SettingsError, match="termination_grace .30 s. is not longer than fleet_drain .45 s."):
         resolve({"termination_grace": "30s"}, {}, None)
     resolve({"termination_grace": "60s"}, {}, None)
+
+
+def test_settings_of_scaling(tmp_path: Path) -> None:
+    file = write(tmp_path, "scaling_limits:\n  - app:a/activity=2-50\n  - app:a/workflow=0-0\nscaling_workers: 2-8\n")
+    settings, _ = resolve({"scaling": "off", "scaling_activity_budget": "64"}, {}, file)
+    assert settings.scaling_limits == (("app:a/activity", 2, 50), ("app:a/workflow", 0, 0))
+    assert (settings.scaling, settings.scaling_workers, settings.scaling_activity_budget) == (False, (2, 8), 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("scaling", "yes"),
+        ("scaling_limits", "app:a/activity"),
+        ("scaling_limits", "app:a/activity=5-2"),
+        ("scaling_workers", "0-4"),
+        ("scaling_workers", "4"),
+        ("scaling_activity_budget", "0"),
+    ],
+)
+def test_settings_of_scaling_that_are_refused(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')}: {name} is"):
+        resolve({name: text}, {}, None)
