@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import shutil
+import struct
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from .store import forget_gauges
+from .store import forget_gauges, positions, used_bytes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _PREFIX = "lua-fleet-metrics"
 _SHARED_MEMORY = Path("/dev/shm")
+_NUMBER = struct.Struct("d")
 
 
 class Exposition:
@@ -31,17 +39,95 @@ class Exposition:
         """
         self._directory = directory
         self._registry = CollectorRegistry()
-        MultiProcessCollector(self._registry, path=str(directory))  # type: ignore[no-untyped-call]
-        for collector in collectors:
+        for collector in (_Sums(directory), *collectors):
             self._registry.register(collector)
 
     def metrics(self) -> bytes:
-        """The page, of CONTENT_TYPE."""
+        """The page, of CONTENT_TYPE. Raises what a file that is damaged causes."""
         return generate_latest(self._registry)
 
     def ended(self, slot: str) -> None:
         """The process of a slot has ended: what it said of its present state no longer holds. Before the next fork."""
         forget_gauges(self._directory, slot)
+
+
+class _Series(NamedTuple):
+    """What a key means; the keys of the same number in two files are equal."""
+
+    type: str
+    family: str
+    help: str
+    sample: str
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class _Layout:
+    """Where the numbers of a file are."""
+
+    inode: int
+    used: int
+    numbers: list[tuple[tuple[str, str], int]]
+
+
+class _Sums(Collector):
+    """The sums of the numbers of all files.
+
+    prometheus_client's MultiProcessCollector gives the same and looks at each number of each slot at length: with 64
+    slots it took two seconds, in which the one thread of the supervisor did nothing else; this takes a tenth of one.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._layouts: dict[Path, _Layout] = {}
+        self._series: dict[tuple[str, str], _Series] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        totals: dict[tuple[str, str], float] = defaultdict(float)
+        paths = sorted(self._directory.glob("*.db"))
+        self._layouts = {path: layout for path, layout in self._layouts.items() if path in paths}
+        for path in paths:
+            data = path.read_bytes()
+            for key, position in self._layout(path, data).numbers:
+                totals[key] += _NUMBER.unpack_from(data, position)[0]
+        families: dict[str, Metric] = {}
+        buckets: dict[tuple[str, tuple[tuple[str, str], ...]], dict[float, float]] = defaultdict(dict)
+        for key, total in totals.items():
+            series = self._meaning(key)
+            family = families.get(series.family)
+            if family is None:
+                family = families[series.family] = Metric(series.family, series.help, series.type)
+            labels = dict(series.labels)
+            if series.type == "histogram" and series.sample == f"{series.family}_bucket":
+                bound = float(labels.pop("le"))
+                buckets[series.family, tuple(labels.items())][bound] = total
+            else:
+                family.add_sample(series.sample, labels, total)
+        for (name, below), counts in buckets.items():
+            so_far = 0.0
+            for bound in sorted(counts):
+                so_far += counts[bound]
+                le = "+Inf" if bound == math.inf else str(bound)
+                families[name].add_sample(f"{name}_bucket", {**dict(below), "le": le}, so_far)
+            families[name].add_sample(f"{name}_count", dict(below), so_far)
+        yield from families.values()
+
+    def _layout(self, path: Path, data: bytes) -> _Layout:
+        inode, used = path.stat().st_ino, used_bytes(data)
+        layout = self._layouts.get(path)
+        if layout is None or (layout.inode, layout.used) != (inode, used):
+            kind = path.name.partition("_")[0]
+            numbers = [((kind, sys.intern(key)), position) for key, position in positions(data)]
+            layout = self._layouts[path] = _Layout(inode, used, numbers)
+        return layout
+
+    def _meaning(self, key: tuple[str, str]) -> _Series:
+        series = self._series.get(key)
+        if series is None:
+            family, sample, labels, help = json.loads(key[1])
+            series = self._series[key] = _Series(key[0], family, help, sample, tuple(sorted(labels.items())))
+        return series
 
 
 def make_directory() -> Path:

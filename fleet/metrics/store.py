@@ -2,8 +2,7 @@
 
 Each number is eight bytes of a file that is mapped into memory, so that what was counted before a ``kill -9`` is
 there afterwards, and the next process of the slot goes on from it. prometheus_client's own values take a lock and
-look the process id up at each increment, which is too slow for a workflow's hot path; the format of the files is its,
-and its ``MultiProcessCollector`` reads them.
+look the process id up at each increment, which is too slow for a workflow's hot path; the format of the files is its.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import logging
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from ctypes import c_double
 from pathlib import Path
 
@@ -65,15 +65,8 @@ class NumberFile:
             _create(path)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._map(os.fstat(self._descriptor).st_size)
-        self._used = max(_LENGTH.unpack_from(self._bytes, 0)[0], _HEADER)
-        self._positions: dict[str, int] = {}
-        position = _HEADER
-        while position < self._used:
-            length = _LENGTH.unpack_from(self._bytes, position)[0]
-            key = self._bytes[position + 4 : position + 4 + length].decode()
-            position += 4 + length + _padding(length)
-            self._positions[key] = position
-            position += 16
+        self._used = used_bytes(self._bytes)
+        self._positions = dict(positions(self._bytes))
 
     def place(self, cell: Cell, key: str) -> None:
         """Make ``cell`` the number of ``key``; a new one is 0. Raises OSError when there is no room for it."""
@@ -104,6 +97,22 @@ class NumberFile:
         # Without blocks of its own a page that is written on a full disk is a SIGBUS; this is an error.
         os.posix_fallocate(self._descriptor, 0, size)
         self._bytes = mmap.mmap(self._descriptor, size)
+
+
+def positions(data: bytes | mmap.mmap, start: int = _HEADER) -> Iterator[tuple[str, int]]:
+    """The keys of a file's contents, from the position `start` on, and where their numbers are."""
+    used = used_bytes(data)
+    while start < used:
+        length = _LENGTH.unpack_from(data, start)[0]
+        key = data[start + 4 : start + 4 + length].decode()
+        start += 4 + length + _padding(length)
+        yield key, start
+        start += 16
+
+
+def used_bytes(data: bytes | mmap.mmap) -> int:
+    """How many bytes of a file's contents are in use."""
+    return max(int(_LENGTH.unpack_from(data, 0)[0]), _HEADER)
 
 
 def _create(path: Path) -> None:
@@ -177,4 +186,7 @@ class Store:
 def forget_gauges(directory: Path, slot: str) -> None:
     """Remove what a process that has ended said of its present state. Its counters stay."""
     for path in directory.glob(f"gauge_*_{slot}.db"):
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("what slot %s had last said of itself stays at /metrics: %s", slot, error)

@@ -29,15 +29,19 @@ _BY_SLOT = {
     "beat_age": ("fleet_worker_beat_age_seconds", "Time since the event loop of a worker turned."),
 }
 
+_QUEUE = ("entry", "kind")
 _BY_QUEUE = {
-    "held": ("fleet_task_queue_permits_held", "Permits in the hands of polls and tasks."),
-    "wanting": ("fleet_task_queue_wanting", "1 while a queue needs more permits than it may have."),
-    "deaf": ("fleet_task_queue_deaf", "1 while permits are free and no worker polls for tasks: an alarm."),
-    "backlog": ("fleet_task_queue_backlog_tasks", "Tasks that wait on the server, those of cached runs left out."),
-    "age": ("fleet_task_queue_backlog_age_seconds", "How long the first of the tasks that wait has waited."),
-    "add_rate": ("fleet_task_queue_tasks_added_per_second", "Tasks that came, by the server's average of 30 s."),
-    "dispatch_rate": ("fleet_task_queue_tasks_dispatched_per_second", "Tasks given out, by the same average."),
-    "pollers": ("fleet_task_queue_pollers", "Clients that have polled in the last minutes, of other fleets too."),
+    "permits": ("fleet_task_queue_permits", "Tasks that the whole fleet may have in hand at once."),
+    "held": ("fleet_task_queue_permits_held", "Permits in the hands of tasks and of polls that wait for one."),
+    "wanting": ("fleet_task_queue_wanting", "1 while the queue needs more permits than it may have, else 0."),
+    "deaf": ("fleet_task_queue_unpolled", "1 while no worker polls although permits are free, else 0."),
+}
+_BY_SERVER = {
+    "backlog": ("fleet_task_queue_backlog_tasks", "Tasks that wait for a worker, as the server estimates."),
+    "age": ("fleet_task_queue_backlog_age_seconds", "How long the first of them has waited."),
+    "add_rate": ("fleet_task_queue_added_tasks_per_second", "Tasks that come, over the last half minute."),
+    "dispatch_rate": ("fleet_task_queue_dispatched_tasks_per_second", "Tasks given out, over the last half minute."),
+    "pollers": ("fleet_task_queue_pollers", "Workers of all fleets that polled in the last minutes."),
 }
 
 
@@ -72,7 +76,7 @@ class FleetMetrics:
             control.DRAIN_SECONDS.labels().observe(fields["took"])
         if event == "permits":
             direction = "up" if fields["after"] > fields["before"] else "down"
-            control.SCALING_DECISIONS.labels(fields["entry"], fields["kind"], direction, fields["reason"]).add()
+            control.SCALING_DECISIONS.labels(fields["entry"], fields["kind"], direction, str(fields["reason"])).add()
         if event in _RELOADS:
             control.RELOADS.labels(_RELOADS[event]).add()
 
@@ -101,23 +105,18 @@ class _Present(Collector):
         yield _gauge("fleet_quarantined_runs", text, (), {(): len(status["quarantine"])})
         for field, (name, text) in _BY_SLOT.items():
             yield _gauge(name, text, ("slot",), {(str(one["slot"]),): one[field] for one in workers if one["pid"]})
-        for field, name, text in (
-            ("permits", "fleet_task_queue_permits", "Tasks that the whole fleet may have in hand at once."),
-            ("used", "fleet_task_queue_tasks_in_hand", "Tasks that the whole fleet has in hand."),
-        ):
-            sums: dict[tuple[str, ...], float] = {}
-            for queue in (queue for worker in workers for queue in worker["queues"]):
-                for kind in ("workflow", "activity"):
-                    key = (queue["worker"], kind)
-                    # Without a limit of the supervisor the options of the entry hold, which it does not see.
-                    if queue[kind][field] is not None:
-                        sums[key] = sums.get(key, 0) + queue[kind][field]
-            yield _gauge(name, text, ("entry", "kind"), sums)
-        queues = [
-            ({**queue, **(queue["stats"] or {})}, (queue["worker"], queue["kind"])) for queue in status["task_queues"]
-        ]
+        in_hand: dict[tuple[str, ...], float] = {}
+        for queue in (queue for worker in workers for queue in worker["queues"]):
+            for kind in ("workflow", "activity"):
+                key = (queue["worker"], kind)
+                in_hand[key] = in_hand.get(key, 0) + queue[kind]["used"]
+        yield _gauge("fleet_task_queue_tasks_in_hand", "Tasks that the whole fleet has in hand.", _QUEUE, in_hand)
+        queues = {(queue["worker"], queue["kind"]): queue for queue in status["task_queues"]}
         for field, (name, text) in _BY_QUEUE.items():
-            yield _gauge(name, text, ("entry", "kind"), {key: queue[field] for queue, key in queues if field in queue})
+            yield _gauge(name, text, _QUEUE, {key: queue[field] for key, queue in queues.items()})
+        told = {key: queue["stats"] for key, queue in queues.items() if queue["stats"] is not None}
+        for field, (name, text) in _BY_SERVER.items():
+            yield _gauge(name, text, _QUEUE, {key: stats[field] for key, stats in told.items()})
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:

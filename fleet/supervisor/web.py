@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from fleet.metrics.exposition import CONTENT_TYPE
 from .endpoint import Answer
 from .status import status_of
 from .supervisor import Supervisor
+
+log = logging.getLogger("fleet.supervisor")
 
 _TEXT = "text/plain; charset=utf-8"
 
@@ -49,7 +52,12 @@ def handler(supervisor: Supervisor, metrics: Callable[[], bytes]) -> Callable[[b
         if path == b"/status":
             return "200 OK", "application/json", json.dumps(status_of(supervisor)).encode() + b"\n"
         if path == b"/metrics":
-            return "200 OK", CONTENT_TYPE, metrics()
+            try:
+                return "200 OK", CONTENT_TYPE, metrics()
+            except Exception:
+                # Files that somebody has removed or damaged are no reason to end a fleet.
+                log.exception("the metrics cannot be read")
+                return "500 Internal Server Error", _TEXT, b"the metrics cannot be read: see the log of the fleet\n"
         return "404 Not Found", _TEXT, b"/livez, /readyz, /status, /metrics\n"
 
     return handle
