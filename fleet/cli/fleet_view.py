@@ -22,7 +22,10 @@ def fleet_view(status: dict[str, Any], before: dict[str, Any] | None, *, decisio
     if any(worker["queues"] for worker in status["workers"]):
         parts.append(_queues(status))
     for run_id, count in status["quarantine"].items():
-        parts.append(Text(f"run {run_id} was in hand when {count} workers went down", style="bold red"))
+        text = f"run {run_id} is in quarantine, {count} workers went down in its tasks: `fleet release {run_id}`"
+        parts.append(Text(text, style="bold red"))
+    for run_id in status["suspects"]:
+        parts.append(Text(f"run {run_id} was in hand when a worker went down", style="yellow"))
     recent = status["decisions"][-decisions:]
     parts += [
         Text(f"{_clock(decision['time'])}  {decision['text'].splitlines()[0]}", style="dim") for decision in recent

@@ -255,6 +255,5 @@ def _run_id(words: memoryview) -> str:
 
 
 def _set_run_id(words: memoryview, run_id: str) -> None:
-    text = run_id.encode("ascii", "replace")[:_RUN_ID_BYTES].ljust(_RUN_ID_WORDS * _WORD, b"\0")
-    for index, value in enumerate(memoryview(text).cast("Q")):
-        words[index] = value
+    text = run_id.encode("ascii", "replace")[:_RUN_ID_BYTES]
+    words[:_RUN_ID_WORDS].cast("B")[:] = text.ljust(_RUN_ID_WORDS * _WORD, b"\0")

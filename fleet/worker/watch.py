@@ -49,37 +49,39 @@ class Watch:
         self._holder: Activating | None = None
         self._beside: dict[str, Activating] = {}
 
-    @contextmanager
-    def activation(self, run_id: str) -> Iterator[None]:
-        """An activation of the run, for the length of a `with` block.
+    def begin(self, run_id: str) -> bool:
+        """An activation of the run begins; returns whether it has the turn, for `end`.
 
         One after the other, so that the page shows the one that runs when the process dies, and no innocent run is
         taken for its cause. A worker has one CPU: nothing is lost. Only when one does not end do others run beside it.
         """
-        with self._lock:
-            self._count(1)
-            overdue = self._holder is not None and time.monotonic_ns() - self._holder.since > _OVERDUE
-        turn = self._turn.acquire(timeout=0 if overdue else _PATIENCE)
+        turn = self._turn.acquire(blocking=False)
+        if not turn:
+            holder = self._holder
+            overdue = holder is not None and time.monotonic_ns() - holder.since > _OVERDUE
+            turn = not overdue and self._turn.acquire(timeout=_PATIENCE)
         activating = Activating(run_id, time.monotonic_ns())
         with self._lock:
+            self._count(1)
             if turn:
                 self._block.activating = self._holder = activating
             else:
                 self._beside[run_id] = activating
-        try:
-            yield
-        finally:
-            with self._lock:
-                if turn:
-                    # One that ran beside and does not end has to be seen at some time.
-                    self._block.activating = next(iter(self._beside.values()), None)
-                    self._holder = None
-                    self._turn.release()
-                else:
-                    del self._beside[run_id]
-                    if self._holder is None:
-                        self._block.activating = next(iter(self._beside.values()), None)
-                self._count(-1)
+        return turn
+
+    def end(self, run_id: str, turn: bool) -> None:
+        """An activation has ended."""
+        with self._lock:
+            if turn:
+                self._holder = None
+            else:
+                del self._beside[run_id]
+            if self._holder is None:
+                # One that ran beside and does not end has to be seen at some time.
+                self._block.activating = next(iter(self._beside.values()), None) if self._beside else None
+            self._count(-1)
+        if turn:
+            self._turn.release()
 
     @contextmanager
     def activity(self) -> Iterator[None]:
@@ -153,8 +155,11 @@ class _WatchedInstance(WorkflowInstance):
                 return refusal
         if self._trial is not None and self._trial.begins(act):
             self._trial = None
-        with self._watch.activation(act.run_id):
+        turn = self._watch.begin(act.run_id)
+        try:
             completion = self._inner.activate(act)
+        finally:
+            self._watch.end(act.run_id, turn)
         if self._trial is not None and self._trial.ends(completion):
             self._trial = None
         return completion

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -16,6 +18,15 @@ from fleet.worker.watch import Watch
 
 RUN = "01a2b3c4-0000-4000-8000-1234567890ab"
 OTHER = "01a2b3c4-0000-4000-8000-1234567890ac"
+
+
+@contextmanager
+def activation_of(watch: Watch, run_id: str) -> Iterator[None]:
+    turn = watch.begin(run_id)
+    try:
+        yield
+    finally:
+        watch.end(run_id, turn)
 
 
 def activation(length: int, *, replaying: bool = False, local_result: bool = False) -> WorkflowActivation:
@@ -100,17 +111,16 @@ def test_the_page_shows_the_activation_that_runs(monkeypatch: pytest.MonkeyPatch
     seen: list[str] = []
 
     def second() -> None:
-        with watch.activation(OTHER):
+        with activation_of(watch, OTHER):
             assert slot.activating is not None
             seen.append(slot.activating.run_id)
             entered.set()
             leave.wait()
 
-    with watch.activation(RUN):
+    with activation_of(watch, RUN):
         thread = threading.Thread(target=second)
         thread.start()
-        while slot.in_flight < 2:
-            time.sleep(0.001)
+        time.sleep(0.05)
         assert slot.activating is not None and slot.activating.run_id == RUN
         assert not entered.is_set(), "it waits for its turn"
     entered.wait()
@@ -127,7 +137,7 @@ def test_others_run_beside_one_that_does_not_end_and_it_stays_in_sight() -> None
     hanging, end = threading.Event(), threading.Event()
 
     def hang() -> None:
-        with watch.activation(RUN):
+        with activation_of(watch, RUN):
             hanging.set()
             end.wait()
 
@@ -135,7 +145,7 @@ def test_others_run_beside_one_that_does_not_end_and_it_stays_in_sight() -> None
     thread.start()
     hanging.wait()
     for _ in range(2):
-        with watch.activation(OTHER):
+        with activation_of(watch, OTHER):
             assert slot.activating is not None and slot.activating.run_id == RUN
         assert slot.activating is not None and slot.activating.run_id == RUN
     assert slot.in_flight == 1
@@ -151,17 +161,17 @@ def test_one_that_ran_beside_is_seen_when_the_others_have_ended() -> None:
     beside, end = threading.Event(), threading.Event()
 
     def hang() -> None:
-        with watch.activation(RUN):
+        with activation_of(watch, RUN):
             beside.set()
             end.wait()
 
     thread = threading.Thread(target=hang)
-    with watch.activation(OTHER):
+    with activation_of(watch, OTHER):
         thread.start()
         beside.wait()
         assert slot.activating is not None and slot.activating.run_id == OTHER
     assert slot.activating is not None and slot.activating.run_id == RUN
-    with watch.activation(OTHER):
+    with activation_of(watch, OTHER):
         assert slot.activating is not None and slot.activating.run_id == OTHER
     assert slot.activating is not None and slot.activating.run_id == RUN
     end.set()
