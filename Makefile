@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser prometheus demo test lint types bench debug asan package clean
+.PHONY: help setup browser prometheus demo test lint types bench debug asan chaos package clean
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
@@ -58,6 +58,9 @@ build/%/site: $(CORE_SOURCES) setup.py $(VENV)/.ready
 
 debug: build/debug/site ## core tests on a build that counts live objects
 	PYTHONPATH=build/debug/site FLEET_EXPECT_BUILD=debug $(BIN)/pytest -q -n 2 tests/core tests/lua
+
+chaos: setup ## a fleet under load, killed, stopped, reloaded and cut off for minutes; prints its seed
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-300} $(BIN)/pytest -q -s tests/proc/test_chaos.py
 
 asan: build/asan/site ## core tests under the address sanitizer
 	PYTHONPATH=build/asan/site FLEET_EXPECT_BUILD=debug PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \

@@ -58,7 +58,7 @@ class Crew:
         self.page = Page(MAX_WORKERS)
         self.release = release
         self.settings = settings
-        self.roll = Roll(journal)
+        self.roll = Roll()
         self.leftovers: list[tuple[Path, int, int]] = []
         self.metrics: Path | None = None
         self._program = program

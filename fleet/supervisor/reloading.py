@@ -68,6 +68,7 @@ class Reloading:
         """Begin a reload, now or after the one under way."""
         why = refusal(self._crew.release.app)
         if why:
+            self._begun()
             self._journal.warn("reload-refused", f"no reload: {why}")
             done(why)
             return

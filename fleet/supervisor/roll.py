@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .journal import Journal
 from .worker import Worker
 
 
 class Roll:
     """The replacements that are due, and the one that is under way."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self) -> None:
         self._due: dict[int, str] = {}
         self._current: int | None = None
         self._old_pid = 0

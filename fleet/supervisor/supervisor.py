@@ -69,7 +69,7 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.began = time.monotonic()
         self.crew = Crew(program, release, settings, cpus, self.journal, self._private)
-        self.reloading = Reloading(program, self.crew, self.journal, self._private, notifier.reloading)
+        self.reloading = Reloading(program, self.crew, self.journal, self._private, self._reload_begins)
         self.autoscaler = Autoscaler(self.crew, self.journal, self.selector, program, self._private, self.scale)
         self._notifier = notifier
         self._signals = SignalQueue()
@@ -182,12 +182,17 @@ class Supervisor:
         self._announce()
         self._notifier.beat(now)
 
+    def _reload_begins(self) -> None:
+        self._notifier.reloading()
+        # Its end is told, whatever it is.
+        self._announced = False
+
     def _announce(self) -> None:
         self._was_ready = self._was_ready or self.ready
         steady = self.ready and not self.reloading.active
         if steady and not self._announced:
             self._notifier.ready(f"{self.crew.serving} of {self.crew.target} workers serve")
-        self._announced = steady or (self._announced and not self.reloading.active)
+            self._announced = True
 
     def _kill_all(self) -> None:
         for worker in self.crew.workers.values():
