@@ -135,7 +135,7 @@ def test_native_step(measure: Any, app: App, history_for: Histories) -> None:
     scripts = WorkflowScripts(app)
 
     def setup() -> tuple[tuple[Any], dict[str, Any]]:
-        state = scripts.start(WORKFLOW, info, Origin("bench", "default"))
+        state = scripts.start(WORKFLOW, info.workflow_id, info.run_id, Origin("bench", "default"))
         state.step(first)
         return (state,), {}
 

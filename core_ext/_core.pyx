@@ -29,6 +29,7 @@ include "json_members.pyx"  # the members of an object, in order
 include "json_refusals.pyx"  # what cannot be JSON, and where it is
 include "json.pyx"          # JSON as scripts call it
 include "proto.pyx"         # protobuf messages to Lua tables and back
+include "envelope.pyx"      # whose an activation is, and what is in it
 include "payload.pyx"       # Temporal payloads
 include "random.pyx"        # the run's own random numbers
 include "objects.pyx"       # host objects for the privileged modules

@@ -41,6 +41,12 @@ class Schema:
 
     def __init__(self, messages: list[tuple[str, list[Any]]]) -> None: ...
 
+def activation_head(activation: bytes, run_id: int, is_replaying: int, jobs: int, /) -> tuple[str, bool, int]:
+    """(run id, is it replaying, sorts of its jobs as a bit set of field numbers); the arguments are field numbers."""
+
+def completion_head(completion: bytes, successful: int, failed: int, commands: int, /) -> tuple[bool, int]:
+    """(has the task failed, sorts of its commands as a bit set of field numbers); the arguments are field numbers."""
+
 class Program:
     """What one entry runs: bytecode by chunk name, and a manifest for the engine."""
 

@@ -15,12 +15,13 @@ _SAME_REQUEST = 0.5
 """Seconds within which a second signal is the first one again: `timeout` and `make` pass on what the terminal sent."""
 
 
-def run_async(work: Coroutine[Any, Any, int]) -> int:
-    """Run `work` to its exit code. The first signal cancels it, so that it can tidy up; a second one ends at once.
+def run_async(work: Coroutine[Any, Any, int], loop: asyncio.AbstractEventLoop | None = None) -> int:
+    """Run `work` to its exit code, on `loop` or on one of asyncio's own. The first signal cancels it, so that it can
+    tidy up; a second one ends at once.
 
     The loop is left open: closing it waits for threads, and the process ends right after.
     """
-    loop = asyncio.new_event_loop()
+    loop = loop or asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     task = loop.create_task(work)
     code = 0

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 
+import uvloop
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fleet.registry import App
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if not app.workflows:
         raise CommandError(f"the application {args.app} has no workflows", CONFIGURATION)
     be_quiet()
-    return run_async(_replay(args, app))
+    return run_async(_replay(args, app), uvloop.new_event_loop())
 
 
 async def _replay(args: argparse.Namespace, app: App) -> int:
@@ -123,7 +124,7 @@ def _tell_json(job: Job, report: ReplayReport) -> None:
         "run_id": report.run_id,
         "workflow_type": report.workflow_type,
         "status": report.status,
-        "lane": "runner",
+        "lane": report.lane,
         "activations": report.activations,
         "seconds": report.seconds,
     }

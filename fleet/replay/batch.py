@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
 from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
 from temporalio.runtime import Runtime, TelemetryConfig
@@ -99,9 +100,10 @@ def _decoded(job: _Encoded) -> Job:
 
 
 class _Child:
-    """The session of a child process."""
+    """The session of a child process, and what keeps it open: nothing may collect it."""
 
     loop: asyncio.AbstractEventLoop
+    opened: AsyncExitStack
     session: ReplaySession
 
 
@@ -115,11 +117,11 @@ def _start_child(root: str, namespace: str | None, parent: int) -> None:
     atexit.register(os._exit, 0)
     logging.disable(logging.CRITICAL)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)), error_if_already_set=False)
-    _Child.loop = asyncio.new_event_loop()
+    _Child.loop = uvloop.new_event_loop()
     asyncio.set_event_loop(_Child.loop)
-    stack = AsyncExitStack()
+    _Child.opened = AsyncExitStack()
     _Child.session = _Child.loop.run_until_complete(
-        stack.enter_async_context(ReplaySession.open(load_app(root), namespace=namespace))
+        _Child.opened.enter_async_context(ReplaySession.open(load_app(root), namespace=namespace))
     )
 
 

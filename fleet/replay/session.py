@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import InitializeWorkflow, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHistory
 from temporalio.worker import (
@@ -23,9 +23,11 @@ from temporalio.worker import (
 )
 from temporalio.workflow import NondeterminismError
 
+from fleet.lane import LaneReplayer, fits, serialized
 from fleet.registry import App, WorkflowEntry
 from fleet.registry.problems import did_you_mean
 from fleet.workflow import (
+    LuaRun,
     LuaWorkflow,
     LuaWorkflowInstance,
     LuaWorkflowRunner,
@@ -50,6 +52,7 @@ class ReplayReport:
         message: why, "" when ok.
         stack: the Lua traceback of a failed task, or "".
         divergence: the command and event that do not fit, when they could be found.
+        lane: how it was replayed; ``fast``: the core was driven directly, ``runner``: on the SDK's replayer, "": not.
         activations: how many activations the replay took.
         seconds: how long the replay took, the median of its repetitions; 0 when it did not come to an end.
     """
@@ -61,6 +64,7 @@ class ReplayReport:
     message: str = ""
     stack: str = ""
     divergence: Divergence | None = None
+    lane: str = ""
     activations: int = 0
     seconds: float = 0.0
 
@@ -75,6 +79,22 @@ class _Attempt:
     failure: WorkflowActivationCompletion | None = None
     issued: list[Issued] = field(default_factory=list)
     reached: set[int] = field(default_factory=set)
+
+
+class _Run(LuaRun):
+    """A run on the lane that takes notes of what it does."""
+
+    attempt: _Attempt
+
+    def activate(self, activation: bytes, is_replaying: bool, jobs: int) -> bytes:
+        """Apply an activation, and count it."""
+        self.attempt.activations += 1
+        return super().activate(activation, is_replaying, jobs)
+
+    def task_failed(self, completion: WorkflowActivationCompletion) -> None:
+        """Keep what it failed with."""
+        super().task_failed(completion)
+        self.attempt.failure = completion
 
 
 class _Instance(LuaWorkflowInstance):
@@ -126,22 +146,27 @@ class ReplaySession:
 
     def __init__(self, app: App, scripts: WorkflowScripts, namespace: str | None) -> None:
         self._app = app
+        self._scripts = scripts
         self._namespace = namespace
         self._types = {entry.type_name: entry for entry in app.workflows.values()}
         self._runner = _Runner(scripts, UnsandboxedWorkflowRunner())
         self._stack = AsyncExitStack()
         self._histories: asyncio.Queue[WorkflowHistory | None] = asyncio.Queue()
         self._results: AsyncIterator[WorkflowReplayResult] | None = None
+        self._fast = False
+        self._replayer: LaneReplayer | None = None
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, app: App, *, namespace: str | None = None) -> AsyncIterator[ReplaySession]:
+    async def open(cls, app: App, *, namespace: str | None = None, lane: bool = True) -> AsyncIterator[ReplaySession]:
         """A session for the length of an ``async with`` block.
 
-        namespace: where the runs lived; None takes it from the client of their worker (decision 14).
+        namespace: where the runs lived; None takes it from the client of their worker (decision 14). lane: drive the
+        core directly where the installed SDK allows it; what does not fit is always explained on the SDK's replayer.
         """
         scripts = WorkflowScripts(app)
         session = cls(app, scripts, namespace)
+        session._fast = lane and await fits()
         try:
             yield session
         finally:
@@ -163,11 +188,16 @@ class ReplaySession:
             # Not begun, because of a start delay or a schedule: core would wait for ever for a task.
             return report
         origin = Origin(started.task_queue.name, self._namespace or self._namespace_of(entry))
+        report = replace(report, lane="fast" if self._fast else "runner")
+        data = serialized(history)
         times = []
         for _ in range(repeat):
             attempt = _Attempt(origin, explained=False)
             began = time.perf_counter()
-            error = await self._attempt(history, attempt)
+            if self._fast:
+                error = await self._fast_attempt(history.workflow_id, data, attempt)
+            else:
+                error = await self._attempt(history, attempt)
             times.append(time.perf_counter() - began)
             if error is not None:
                 return await self._explain(report, history, attempt, error)
@@ -190,6 +220,22 @@ class ReplaySession:
         await self._attempt(history, again)
         divergence = find_divergence(history.events, again.issued, again.reached)
         return replace(report, status="nondeterminism", message=message, divergence=divergence)
+
+    async def _fast_attempt(self, workflow_id: str, history: bytes, attempt: _Attempt) -> Exception | None:
+        def start(run_id: str, job: InitializeWorkflow) -> _Run:
+            entry = self._types[job.workflow_type]
+            run = _Run(self._scripts, entry.id, job.workflow_id, run_id, attempt.origin)
+            run.attempt = attempt
+            return run
+
+        try:
+            if self._replayer is None:
+                self._replayer = LaneReplayer(self._app.content_hash)
+            return await self._replayer.replay(workflow_id, history, start)
+        except Exception as error:
+            # The replay worker itself has ended: the next history gets a new one.
+            await self._close()
+            return error
 
     async def _attempt(self, history: WorkflowHistory, attempt: _Attempt) -> Exception | None:
         self._runner.attempt = attempt
@@ -224,6 +270,9 @@ class ReplaySession:
         if self._results is not None:
             self._results = None
             await self._stack.aclose()
+        if self._replayer is not None:
+            replayer, self._replayer = self._replayer, None
+            await replayer.close()
 
     def _namespace_of(self, entry: WorkflowEntry) -> str:
         if entry.worker is not None:

@@ -8,7 +8,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
 from fleet.supervisor.page import QUARANTINED_FROM, Quarantine
-from fleet.workflow.runner import task_failure
+from fleet.workflow.run import task_failure
 
 log = logging.getLogger("fleet.worker")
 

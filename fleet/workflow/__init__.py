@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from .residents import Evict, Residents
+from .run import LuaRun
 from .runner import LuaWorkflow, LuaWorkflowInstance, LuaWorkflowRunner, workflow_class
 from .scripts import Limits, Origin, WorkflowScripts
 
 __all__ = [
     "Evict",
     "Limits",
+    "LuaRun",
     "LuaWorkflow",
     "LuaWorkflowInstance",
     "LuaWorkflowRunner",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import temporalio.workflow
 from google.protobuf.message import DecodeError
-from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
 from temporalio.common import VersioningBehavior
 from temporalio.converter import (
@@ -22,16 +20,12 @@ from temporalio.converter import (
 )
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
-from fleet import _core
-from fleet.metrics.work import EVICTIONS, MESSAGES, count_activation
 from fleet.registry import WorkflowEntry
 
+from .envelope import activation_head
 from .residents import Evict, Residents
+from .run import LuaRun
 from .scripts import Issued, Origin, WorkflowScripts
-
-logger = logging.getLogger("fleet.workflow")
-
-_SIGNALLED = MESSAGES.labels("workflow", "delivered")
 
 _LAST_JOBS = {"resolve_activity", "resolve_child_workflow_execution", "resolve_signal_external_workflow"}
 """After these no payload of a command comes any more."""
@@ -120,54 +114,26 @@ class LuaWorkflowInstance(WorkflowInstance):
         evict: Evict | None = None,
     ) -> None:
         self._info = info
-        self._entry_id = entry_id
         self._task_queue = origin.task_queue
-        self._seconds = scripts.limits.seconds
-        self._state = scripts.start(entry_id, info, origin, issued)
+        self._run = LuaRun(
+            scripts, entry_id, info.workflow_id, info.run_id, origin, issued, residents=residents, evict=evict
+        )
         # By sequence number, of which no two commands of a run have the same.
         self._owners: dict[int, SerializationContext] = {}
-        self._local_activities = 0
-        self._residents = Residents(0) if residents is None else residents
-        self._resident = self._residents.admit(info.run_id, evict)
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Apply an activation. Never raises: what goes wrong fails the workflow task, with the Lua traceback."""
         if len(act.jobs) == 1 and act.jobs[0].HasField("remove_from_cache"):
-            self._state.close()
-            reason = RemoveFromCache.EvictionReason.Name(act.jobs[0].remove_from_cache.reason).lower()
-            EVICTIONS.labels(self._residents.remove(self._resident, reason)).add()
+            self._run.leave(act.jobs[0].remove_from_cache)
             return WorkflowActivationCompletion(run_id=act.run_id, successful=Success())
-        self._residents.begin(self._resident)
-        activation, encoded, result = act.SerializeToString(), b"", "completed"
-        began = time.perf_counter()
+        activation = act.SerializeToString()
+        _, is_replaying, jobs = activation_head(activation)
+        encoded = self._run.activate(activation, is_replaying, jobs)
         try:
-            encoded = self._state.step(activation, self._seconds)
             completion = WorkflowActivationCompletion.FromString(encoded)
-        except (_core.LuaViolation, _core.LuaFault) as error:
-            completion = task_failure(act.run_id, str(error))
-            result = "violation" if isinstance(error, _core.LuaViolation) else "fault"
         except DecodeError:
-            completion = task_failure(act.run_id, "the commands of this task hold a name that is not UTF-8")
-        seconds = time.perf_counter() - began
-        if result == "completed" and completion.HasField("failed"):
-            result = "failed"
-        count_activation(result, seconds, act.is_replaying, len(activation), len(encoded))
+            completion = WorkflowActivationCompletion.FromString(self._run.refused())
         self._follow_owners(act, completion)
-        if completion.HasField("failed"):
-            logger.warning(
-                "Workflow task failed: %s (workflow %s, run %s, %s)\n%s",
-                completion.failed.failure.message,
-                self._info.workflow_id,
-                self._info.run_id,
-                self._entry_id,
-                completion.failed.failure.stack_trace,
-            )
-        self._residents.end(
-            self._resident,
-            self._state.memory_used,
-            local_activities=self._local_activities > 0,
-            stopped=self._state.stopped,
-        )
         return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
@@ -184,17 +150,12 @@ class LuaWorkflowInstance(WorkflowInstance):
         for job in act.jobs:
             kind = job.WhichOneof("variant")
             if kind in _LAST_JOBS:
-                owner = self._owners.pop(getattr(job, kind).seq, None)
-                if isinstance(owner, ActivitySerializationContext) and owner.is_local:
-                    self._local_activities -= 1
-            elif kind == "signal_workflow" and not act.is_replaying:
-                _SIGNALLED.add()
+                self._owners.pop(getattr(job, kind).seq, None)
         for command in completion.successful.commands:
             variant = command.WhichOneof("variant")
             if variant == "schedule_activity" or variant == "schedule_local_activity":
                 scheduled: Any = getattr(command, variant)
                 is_local = variant == "schedule_local_activity"
-                self._local_activities += is_local
                 self._owners[scheduled.seq] = ActivitySerializationContext(
                     namespace=self._info.namespace,
                     workflow_id=self._info.workflow_id,
@@ -226,13 +187,3 @@ class LuaWorkflowInstance(WorkflowInstance):
     def get_info(self) -> temporalio.workflow.Info:
         """The SDK's info of this run."""
         return self._info
-
-
-def task_failure(run_id: str, report: str) -> WorkflowActivationCompletion:
-    """A completion that fails the workflow task: `report` is a message with the traceback below it."""
-    completion = WorkflowActivationCompletion(run_id=run_id)
-    failure = completion.failed.failure
-    failure.message, _, failure.stack_trace = report.partition("\n")
-    failure.source = "lua-fleet"
-    failure.application_failure_info.type = "TASK_FAILED"
-    return completion

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import temporalio.workflow
-
 from fleet import _core
 from fleet.lua import Programs, StatePool
 from fleet.modules import HOST
@@ -58,11 +56,11 @@ class WorkflowScripts:
         self._activities = self._activity_table()
 
     def start(
-        self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None = None
+        self, entry_id: str, workflow_id: str, run_id: str, origin: Origin, issued: Issued | None = None
     ) -> _core.LuaState:
         """A state for one run. `issued` is told of each command. Raises ScriptProblem when a file does not compile."""
         state = self.pool.take(self.programs.get(entry_id))
-        state.host = self._host(entry_id, info, origin, issued)
+        state.host = self._host(entry_id, workflow_id, run_id, origin, issued)
         return state
 
     def close(self) -> None:
@@ -113,13 +111,13 @@ class WorkflowScripts:
         return client.namespace
 
     def _host(
-        self, entry_id: str, info: temporalio.workflow.Info, origin: Origin, issued: Issued | None
+        self, entry_id: str, workflow_id: str, run_id: str, origin: Origin, issued: Issued | None
     ) -> Callable[..., Any]:
         worker_id = self.app.workflows[entry_id].worker or ""
         worker = self.app.workers.get(worker_id)
         client_id = worker.client if worker is not None else ""
         client = self.app.clients.get(client_id)
-        context = {"workflow_id": info.workflow_id, "run_id": info.run_id, "entry": entry_id}
+        context = {"workflow_id": workflow_id, "run_id": run_id, "entry": entry_id}
 
         def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
             script_logger.log(LEVELS[level], "%s", text, extra={"fleet": {**context, **(fields or {})}})

@@ -20,8 +20,8 @@ def test_runs_on_the_server(shared_fleet: Fleet, dev: Dev) -> None:
     assert done.code == 0
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert [(line["workflow_id"], line["status"], line["lane"]) for line in lines] == [
-        ("r1", "ok", "runner"),
-        ("r2", "ok", "runner"),
+        ("r1", "ok", "fast"),
+        ("r2", "ok", "fast"),
     ]
     assert set(lines[0]) == FACTS
     assert lines[0]["activations"] >= 3

@@ -15,7 +15,7 @@ LAYERS = [
     {"cli"},
     {"worker", "replay", "supervisor"},
     {"http"},
-    {"process"},
+    {"process", "lane"},
     {"workflow", "activity", "check", "server"},
     {"modules"},
     {"lua"},

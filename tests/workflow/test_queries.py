@@ -72,10 +72,10 @@ def test_the_value_is_what_it_was_at_the_call(bench: Any) -> None:
 def test_no_lua_runs_when_a_query_comes(bench: Any) -> None:
     run = bare(bench, 'require("workflow").set_query("x", 1) require("time").sleep("1h")')
     run.start()
-    steps = run.instance._state.instructions
+    steps = run.instance._run.state.instructions
     for _ in range(3):
         assert answer(run, "x") == 1
-    assert run.instance._state.instructions <= steps
+    assert run.instance._run.state.instructions <= steps
 
 
 def test_unknown_query_lists_the_known_ones(bench: Any) -> None:
