@@ -34,7 +34,7 @@ _BY_QUEUE = {
     "permits": ("fleet_task_queue_permits", "Tasks that the whole fleet may have in hand at once."),
     "held": ("fleet_task_queue_permits_held", "Permits in the hands of tasks and of polls that wait for one."),
     "wanting": ("fleet_task_queue_wanting", "1 while the queue needs more permits than it may have, else 0."),
-    "deaf": ("fleet_task_queue_unpolled", "1 while no worker polls although permits are free, else 0."),
+    "unpolled": ("fleet_task_queue_unpolled", "1 while no worker polls although permits are free, else 0."),
 }
 _BY_SERVER = {
     "backlog": ("fleet_task_queue_backlog_tasks", "Tasks that wait for a worker, as the server estimates."),

@@ -30,7 +30,7 @@ class QueueView:
         held: in the hands of polls and tasks.
         used: in the hands of tasks.
         wanting: whether it needs more than it may have.
-        deaf: whether permits are free, and for some time no worker has asked for tasks: an alarm.
+        unpolled: whether permits are free, and for some time no worker has asked for tasks: an alarm.
         stats: what the server says, None when it has not lately.
     """
 
@@ -40,7 +40,7 @@ class QueueView:
     held: int
     used: int
     wanting: bool
-    deaf: bool
+    unpolled: bool
     stats: QueueStats | None
 
 
@@ -71,7 +71,7 @@ class FleetScaling:
         self._numbers: dict[int, dict[TaskQueue, int]] = {}
         self._seen: dict[tuple[int, TaskQueue], _Seen] = {}
         self._quiet_since: dict[TaskQueue, float] = {}
-        self._deaf: set[TaskQueue] = set()
+        self._unpolled: set[TaskQueue] = set()
         self._stats: Mapping[TaskQueue, QueueStats] = {}
         self._last = 0.0
         self._slots: list[int] = []
@@ -150,7 +150,7 @@ class FleetScaling:
             held=sum(tasks.held for tasks in words.values()),
             used=sum(tasks.used for tasks in words.values()),
             wanting=self._loop.wanting(queue.key),
-            deaf=queue.key in self._deaf,
+            unpolled=queue.key in self._unpolled,
             stats=self._stats.get(queue.key),
         )
 
@@ -203,13 +203,13 @@ class FleetScaling:
         polls = sum(tasks.held - tasks.used for tasks in words)
         if polls > 0 or free <= 0:
             self._quiet_since.pop(queue.key, None)
-            if queue.key in self._deaf:
-                self._deaf.remove(queue.key)
+            if queue.key in self._unpolled:
+                self._unpolled.remove(queue.key)
                 self._journal.note("polled", f"{queue.key}: polled again", entry=queue.key.worker)
-        elif now - self._quiet_since.setdefault(queue.key, now) >= _ALARM_AFTER and queue.key not in self._deaf:
-            self._deaf.add(queue.key)
+        elif now - self._quiet_since.setdefault(queue.key, now) >= _ALARM_AFTER and queue.key not in self._unpolled:
+            self._unpolled.add(queue.key)
             text = (
                 f"{queue.key}: no worker has polled task queue {queue.task_queue} for {_ALARM_AFTER:g} s, though {free}"
                 " permits are free; if it stays so, look for errors of the workers about their connection"
             )
-            self._journal.error("deaf", text, entry=queue.key.worker, kind=queue.key.kind.name.lower())
+            self._journal.error("unpolled", text, entry=queue.key.worker, kind=queue.key.kind.name.lower())

@@ -83,7 +83,7 @@ def _queue(view: QueueView) -> dict[str, Any]:
         "held": view.held,
         "used": view.used,
         "wanting": view.wanting,
-        "deaf": view.deaf,
+        "unpolled": view.unpolled,
         "stats": asdict(view.stats) if view.stats is not None else None,
     }
 

@@ -85,6 +85,8 @@ class PermitSupplier(CustomSlotSupplier):
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
         """Wait for a permit for a poll."""
+        if not self._waiting and (permit := self.try_reserve_slot(ctx)) is not None:
+            return permit
         request = _Waiting(ctx.is_sticky, self._loop.create_future())
         self._waiting.append(request)
         self.serve()

@@ -109,7 +109,7 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
         job.app,
         connect,
         services=services,
-        permits=WorkerPermits(job.block),
+        permits=WorkerPermits(job.block) if job.settings.scaling else None,
         overrides={"max_cached_workflows": job.settings.max_cached_workflows},
         cache_bytes=job.cache_bytes,
         watch=watch,

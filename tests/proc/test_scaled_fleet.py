@@ -67,7 +67,7 @@ async def test_permits_follow_the_load_and_the_backlog_drains(
     page = (await asyncio.to_thread(urlopen, f"http://{target}/metrics")).read().decode()
     series = 'fleet_scaling_decisions_total{direction="up",entry="app:worker",kind="activity",reason="busy"}'
     assert series in page or series.replace("busy", "old_backlog") in page
-    for name in ("permits_held", "wanting", "deaf", "backlog_tasks", "backlog_age_seconds", "pollers"):
+    for name in ("permits_held", "wanting", "unpolled", "backlog_tasks", "backlog_age_seconds", "pollers"):
         assert f'fleet_task_queue_{name}{{entry="app:worker",kind="activity"}}' in page
     # The server's count is approximate, and comes to the truth later.
     await asyncio.to_thread(fleet.until, lambda: queue(fleet, "activity")["stats"]["backlog"] == 0)

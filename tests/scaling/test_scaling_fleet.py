@@ -172,17 +172,17 @@ def test_nobody_who_polls_beside_free_permits_is_an_alarm(rig: Rig) -> None:
     for slot in rig.slots:
         rig.words(slot).held = 1
     rig.tick(seconds=20)
-    assert not any(view.deaf for view in rig.fleet.view())
+    assert not any(view.unpolled for view in rig.fleet.view())
     for slot in rig.slots:
         rig.words(slot).held = 0
     rig.tick(seconds=5)
-    assert not any(view.deaf for view in rig.fleet.view())
+    assert not any(view.unpolled for view in rig.fleet.view())
     rig.tick(seconds=30)
-    assert [view.queue for view in rig.fleet.view() if view.deaf] == [WORK]
-    assert [event["kind"] for event in rig.journal.recent if event["event"] == "deaf"] == ["activity"]
+    assert [view.queue for view in rig.fleet.view() if view.unpolled] == [WORK]
+    assert [event["kind"] for event in rig.journal.recent if event["event"] == "unpolled"] == ["activity"]
     rig.words(0).held = 1
     rig.tick()
-    assert not any(view.deaf for view in rig.fleet.view())
+    assert not any(view.unpolled for view in rig.fleet.view())
 
 
 def test_all_permits_busy_is_no_alarm(rig: Rig) -> None:
@@ -191,7 +191,7 @@ def test_all_permits_busy_is_no_alarm(rig: Rig) -> None:
         tasks = rig.words(slot)
         tasks.held = tasks.used = tasks.permits or 0
     rig.tick(backlog=0, seconds=30)
-    assert not any(view.deaf for view in rig.fleet.view())
+    assert not any(view.unpolled for view in rig.fleet.view())
 
 
 def test_scaling_that_is_switched_off_leaves_the_sizes_of_the_entries(rig: Rig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from scaling_model import Fleet, Queue, Sample, always
+from scaling_plots import FOLDER, render
 from scaling_scenarios import SCENARIOS, burst, contention, flapping, poisoned_queue, silence, slow_database
 
 from fleet.supervisor.scaling import Reason
@@ -131,3 +132,9 @@ def test_the_server_may_be_silent() -> None:
 def test_scenarios_are_the_same_each_time() -> None:
     for scenario in (flapping, contention, silence, slow_database, poisoned_queue):
         assert scenario().samples == scenario().samples
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_plots_of_the_documentation_are_those_of_this_code(played: dict[str, Fleet], name: str) -> None:
+    drawn = (FOLDER / f"{name}.svg").read_text()
+    assert drawn == render(name, played[name]), "draw anew: python tests/scaling/scaling_plots.py"
