@@ -50,16 +50,25 @@ class SdkMetrics:
 
     def drain(self) -> None:
         """Count what has been measured since the last call."""
-        records = self._records
+        # By identity, as the SDK proposes, for the length of this call only: it makes new attributes for each task, and
+        # who keeps those to know them again keeps all tasks.
+        known: dict[tuple[int, int], _Record] = {}
         for update in self.buffer.retrieve_updates():
-            # Not by identity, as the SDK proposes: it makes new attributes for each task.
-            key = update.metric.name, tuple(update.attributes.items())
-            record = records.get(key)
+            metric, attributes = update.metric, update.attributes
+            identity = id(metric), id(attributes)
+            record = known.get(identity)
             if record is None:
-                record = self._record(update.metric, update.attributes)
-                if len(records) < _BUFFERED_UPDATES:
-                    records[key] = record
+                record = known[identity] = self._lookup(metric, attributes)
             record(update.value)
+
+    def _lookup(self, metric: BufferedMetric, attributes: Mapping[str, object]) -> _Record:
+        key = metric.name, tuple(attributes.items())
+        record = self._records.get(key)
+        if record is None:
+            record = self._record(metric, attributes)
+            if len(self._records) < _BUFFERED_UPDATES:
+                self._records[key] = record
+        return record
 
     def _record(self, metric: BufferedMetric, attributes: Mapping[str, object]) -> _Record:
         labels = sorted((_word(name), _label_value(str(value))) for name, value in attributes.items())
