@@ -143,6 +143,7 @@ class Chaos:
             try:
                 over = asyncio.Event()
                 load = asyncio.create_task(self._load(client, url, most_running, over))
+                await asyncio.to_thread(self.fleets[-1].wait_ready, 2)
                 ends = asyncio.get_running_loop().time() + seconds
                 while asyncio.get_running_loop().time() < ends:
                     await asyncio.sleep(self.random.uniform(0.5, 2.0))
