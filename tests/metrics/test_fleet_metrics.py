@@ -27,7 +27,15 @@ STATS = {"backlog": 3, "age": 1.5, "add_rate": 2.0, "dispatch_rate": 1.0, "polle
 
 def queue(kind: str, stats: dict[str, Any] | None) -> dict[str, Any]:
     """A task queue as status.py has it while it is scaled."""
-    return {"worker": "app:w", "kind": kind, "permits": 7, "held": 5, "wanting": False, "unpolled": True, "stats": stats}
+    return {
+        "worker": "app:w",
+        "kind": kind,
+        "permits": 7,
+        "held": 5,
+        "wanting": False,
+        "unpolled": True,
+        "stats": stats,
+    }
 
 
 class Fleet:
