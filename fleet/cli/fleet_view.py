@@ -73,9 +73,10 @@ def _workers(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
 
 
 def _queues(status: dict[str, Any]) -> Table:
-    """Task queues, with the sums over all workers."""
+    """Task queues, with the sums over all workers, and what waits on the server."""
+    stats = {(queue["worker"], queue["kind"]): queue["stats"] for queue in status["task_queues"]}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("task queue", "kind", "in hand", "polls", "permits"):
+    for name in ("task queue", "kind", "in hand", "polls", "permits", "backlog", "oldest"):
         table.add_column(name, justify="left" if name in ("task queue", "kind") else "right")
     for number, queue in enumerate(status["workers"][0]["queues"]):
         for kind in ("workflow", "activity"):
@@ -83,7 +84,9 @@ def _queues(status: dict[str, Any]) -> Table:
             used, held = (sum(task[name] for task in tasks) for name in ("used", "held"))
             permits = [task["permits"] for task in tasks if task["permits"] is not None]
             limit = str(sum(permits)) if permits else "-"
-            table.add_row(queue["task_queue"], kind, str(used), str(max(held - used, 0)), limit)
+            known = stats.get((queue["worker"], kind))
+            waiting = (str(known["backlog"]), f"{known['age']:.0f} s") if known is not None else ("-", "-")
+            table.add_row(queue["task_queue"], kind, str(used), str(max(held - used, 0)), limit, *waiting)
     return table
 
 
