@@ -16,7 +16,7 @@ import pytest
 import uvloop
 from history import WORKFLOW, as_numbered_by_sdk, recorded_history
 from idle_runner import IdleRunner
-from replays import Recording, Replays, record_activations
+from replays import BareReplays, LaneReplays, Recording, Replays, record_activations
 from sdk_workflow import Sequence
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.client import WorkflowHistory
@@ -46,8 +46,10 @@ def lua(app: App) -> RunnerAndWorkflows:
     return config["workflow_runner"], list(config["workflows"])
 
 
+RUNNER = "fleet, SDK's worker"
+
 CONTENDERS: dict[str, Callable[[App], RunnerAndWorkflows]] = {
-    "fleet": lua,
+    RUNNER: lua,
     "Python SDK, sandboxed": lambda app: (SandboxedWorkflowRunner(), [Sequence]),
     "Python SDK, unsandboxed": lambda app: (UnsandboxedWorkflowRunner(), [Sequence]),
     "do-nothing runner": lambda app: (IdleRunner(ACTIVITIES), [Sequence]),
@@ -62,7 +64,7 @@ def history_for(app: App) -> Histories:
     """The history as a contender can replay it."""
     history = recorded_history(app, ACTIVITIES, BUILD)
     copy = as_numbered_by_sdk(history)
-    return lambda contender: history if contender == "fleet" else copy
+    return lambda contender: history if contender == RUNNER else copy
 
 
 @pytest.fixture
@@ -71,25 +73,40 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-def replaying(measure: Any, runner: asyncio.Runner, contender: str, made: RunnerAndWorkflows, history: Any) -> None:
-    workflow_runner, workflows = made
-    # Counts the activations, and fails here, not in the middle of a measurement, when the commands do not fit.
-    activations = len(runner.run(record_activations(workflows, workflow_runner, history)).activations)
-    assert activations == ACTIVITIES + 2
-    replays = Replays(Replayer(workflows=workflows, workflow_runner=workflow_runner), history)
+Opened = Replays | LaneReplays | BareReplays
+
+
+def replaying(measure: Any, runner: asyncio.Runner, contender: str, replays: Opened) -> None:
     runner.run(replays.open())
-    measure(WHOLE, contender, lambda: runner.run(replays.replay(REPLAYS)), operations=REPLAYS * activations, rounds=4)
+    operations = REPLAYS * (ACTIVITIES + 2)
+    measure(WHOLE, contender, lambda: runner.run(replays.replay(REPLAYS)), operations=operations, rounds=4)
     runner.run(replays.close())
 
 
 @pytest.mark.parametrize("contender", CONTENDERS)
 def test_whole(measure: Any, runner: asyncio.Runner, app: App, history_for: Histories, contender: str) -> None:
-    replaying(measure, runner, contender, CONTENDERS[contender](app), history_for(contender))
+    workflow_runner, workflows = CONTENDERS[contender](app)
+    history = history_for(contender)
+    # Fails here, not in the middle of a measurement, when the commands do not fit.
+    activations = len(runner.run(record_activations(workflows, workflow_runner, history)).activations)
+    assert activations == ACTIVITIES + 2
+    replaying(
+        measure, runner, contender, Replays(Replayer(workflows=workflows, workflow_runner=workflow_runner), history)
+    )
 
 
-def test_whole_on_uvloop(measure: Any, app: App, history_for: Histories) -> None:
+@pytest.fixture
+def uv_runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        replaying(measure, runner, "fleet on uvloop", lua(app), history_for("fleet"))
+        yield runner
+
+
+def test_whole_on_the_lane(measure: Any, uv_runner: asyncio.Runner, app: App, history_for: Histories) -> None:
+    replaying(measure, uv_runner, "fleet", LaneReplays(app, history_for(RUNNER)))
+
+
+def test_whole_of_the_bare_bridge(measure: Any, uv_runner: asyncio.Runner, history_for: Histories) -> None:
+    replaying(measure, uv_runner, "bare bridge", BareReplays(ACTIVITIES, history_for("bare bridge")))
 
 
 def create(runner: asyncio.Runner, recording: Recording) -> Any:
@@ -123,13 +140,20 @@ def test_engine(measure: Any, runner: asyncio.Runner, app: App, history_for: His
             completion = instance.activate(message)
         return completion
 
-    completion = measure(ENGINE, contender, work, operations=len(messages) - 1, setup=setup, rounds=20)
+    completion = measure(
+        ENGINE,
+        "fleet" if contender == RUNNER else contender,
+        work,
+        operations=len(messages) - 1,
+        setup=setup,
+        rounds=20,
+    )
     assert completion.successful.commands[0].HasField("complete_workflow_execution"), completion
 
 
 def test_native_step(measure: Any, app: App, history_for: Histories) -> None:
     """The core alone: bytes in, bytes out."""
-    recording = recorded(app, "fleet", history_for("fleet"))
+    recording = recorded(app, RUNNER, history_for(RUNNER))
     assert recording.details is not None
     info, first, rest = recording.details.info, recording.activations[0], recording.activations[1:]
     scripts = WorkflowScripts(app)
@@ -159,4 +183,4 @@ def test_start_of_a_run(measure: Any, runner: asyncio.Runner, app: App, history_
         instance.activate(first)
         instance.activate(eviction)
 
-    measure(START, contender, work, rounds=30)
+    measure(START, "fleet" if contender == RUNNER else contender, work, rounds=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import temporalio.workflow
+from history import TASK_QUEUE
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import StorageDriverStoreContext, StorageDriverWorkflowInfo
@@ -31,15 +32,14 @@ class IdleRunner(WorkflowRunner):
         return IdleInstance(self.activities, det.info)
 
 
-class IdleInstance(WorkflowInstance):
-    """Knows how many steps it has made."""
+class IdleSteps:
+    """A run that knows how many steps it has made."""
 
-    def __init__(self, activities: int, info: temporalio.workflow.Info) -> None:
+    def __init__(self, activities: int) -> None:
         self._activities = activities
-        self._info = info
         self._step = 0
 
-    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+    def answer(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """One command for each job that moves the workflow on."""
         done = WorkflowActivationCompletion(run_id=act.run_id)
         done.successful.SetInParent()
@@ -52,7 +52,7 @@ class IdleInstance(WorkflowInstance):
                 activity = command.schedule_activity
                 activity.seq = self._step
                 activity.activity_id, activity.activity_type = str(self._step), "bench:echo"
-                activity.task_queue = self._info.task_queue
+                activity.task_queue = TASK_QUEUE
                 activity.start_to_close_timeout.FromSeconds(600)
                 argument = activity.arguments.add()
                 argument.metadata["encoding"], argument.data = b"json/plain", b'{"i":0}'
@@ -63,6 +63,18 @@ class IdleInstance(WorkflowInstance):
                 result = command.complete_workflow_execution.result
                 result.metadata["encoding"], result.data = b"json/plain", b"{}"
         return done
+
+
+class IdleInstance(WorkflowInstance):
+    """A run for the SDK's worker."""
+
+    def __init__(self, activities: int, info: temporalio.workflow.Info) -> None:
+        self._steps = IdleSteps(activities)
+        self._info = info
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        """The next step."""
+        return self._steps.answer(act)
 
     def get_serialization_context(self, command_info: Any) -> None:
         """Nothing here is encoded with a context."""

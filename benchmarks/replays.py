@@ -1,4 +1,5 @@
-"""Replays of one history: through temporalio's Replayer, and through a workflow instance alone."""
+"""Replays of one history: on temporalio's Replayer, as `fleet replay` does it, on the bare bridge, and by a workflow
+instance alone."""
 
 from __future__ import annotations
 
@@ -8,9 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import temporalio.workflow
+from idle_runner import IdleSteps
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+from fleet.lane import serialized
+from fleet.lane.bridge import CoreClosed, ReplayCore
+from fleet.registry import App
+from fleet.replay.session import ReplaySession
 
 
 class Replays:
@@ -47,6 +54,65 @@ class Replays:
     async def _histories(self) -> AsyncIterator[WorkflowHistory]:
         while (history := await self._orders.get()) is not None:
             yield history
+
+
+class LaneReplays:
+    """Replays as `fleet replay` does them; used like Replays, on uvloop."""
+
+    def __init__(self, app: App, history: WorkflowHistory) -> None:
+        self._context = ReplaySession.open(app)
+        self._history = history
+
+    async def open(self) -> None:
+        """Open the session."""
+        self._session = await self._context.__aenter__()
+
+    async def replay(self, times: int) -> None:
+        """Replay the history `times` times. Raises RuntimeError when it does not fit."""
+        report = await self._session.replay(self._history, repeat=times)
+        if (report.status, report.lane) != ("ok", "fast"):
+            raise RuntimeError(f"{report.lane}: {report.status}: {report.message}")
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._context.__aexit__(None, None, None)
+
+
+class BareReplays:
+    """The bridge driven directly by handlers that do next to nothing: what is left is Temporal's core. On uvloop."""
+
+    def __init__(self, activities: int, history: WorkflowHistory) -> None:
+        self._activities = activities
+        self._history = serialized(history)
+        self._gone = asyncio.Event()
+
+    async def open(self) -> None:
+        """Start the worker."""
+        self._core = ReplayCore("bare")
+        self._serving = asyncio.create_task(self._serve())
+
+    async def replay(self, times: int) -> None:
+        """Replay the history `times` times."""
+        for _ in range(times):
+            self._gone.clear()
+            await self._core.push("bare", self._history)
+            await self._gone.wait()
+
+    async def close(self) -> None:
+        """End the worker."""
+        await self._core.close(lambda: asyncio.wait((self._serving,)))
+
+    async def _serve(self) -> None:
+        steps = IdleSteps(self._activities)
+        try:
+            while True:
+                activation = WorkflowActivation.FromString(await self._core.poll())
+                completed = self._core.complete(steps.answer(activation).SerializeToString())
+                if activation.jobs[0].HasField("remove_from_cache"):
+                    steps = IdleSteps(self._activities)
+                    completed.add_done_callback(lambda _: self._gone.set())
+        except CoreClosed:
+            pass
 
 
 @dataclass
