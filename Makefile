@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser prometheus demo test lint types bench debug asan chaos package clean
+.PHONY: help setup browser prometheus helm demo test lint types bench debug asan chaos package clean
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
@@ -33,6 +33,9 @@ prometheus: ## Prometheus and promtool, for the tests of the metrics (Debian, Ub
 	@command -v promtool >/dev/null || { \
 	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends prometheus; }
+
+helm: setup ## Helm, for the tests of the chart (Linux on x86-64)
+	$(BIN)/python tests/helm/fetch_helm.py build/tools
 
 demo: setup ## an order survives kill -9 of its worker
 	@$(BIN)/python examples/orders/demo.py

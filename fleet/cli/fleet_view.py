@@ -57,7 +57,7 @@ def _workers(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
         table.add_row(
             str(worker["slot"]),
             str(worker["pid"] or "-"),
-            str(worker["cpu"]),
+            "" if worker["cpu"] is None else str(worker["cpu"]),
             state,
             str(worker["generation"] or "-"),
             _time(worker["uptime"]),

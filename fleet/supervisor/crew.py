@@ -95,7 +95,8 @@ class Crew:
         for number in range(count):
             worker = self.workers.get(number)
             if worker is None:
-                worker = Worker(number, assign(self._cpus, number), self.page.slots[number])
+                cpu = assign(self._cpus, number) if self.settings.pin == "on" else None
+                worker = Worker(number, cpu, self.page.slots[number])
                 worker.next_start = now
                 self.workers[number] = worker
             worker.retired = False
@@ -161,7 +162,8 @@ class Crew:
         others = [other.stacks for other in self.workers.values() if other is not worker]
         work, close = self._program.work, [*self._private(), *others]
         worker.start(lambda: fork(lambda: work(job), close), self.release.generation, now, self.settings.recycle_age)
-        text = f"worker {worker.number} begins on CPU {worker.cpu}, generation {self.release.generation}"
+        place = f" on CPU {worker.cpu}" if worker.cpu is not None else ""
+        text = f"worker {worker.number} begins{place}, generation {self.release.generation}"
         self._journal.note(
             "start", text, slot=worker.number, pid=worker.pid, cpu=worker.cpu, cache_bytes=job.cache_bytes
         )

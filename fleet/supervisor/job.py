@@ -19,7 +19,7 @@ class WorkerJob:
 
     Attributes:
         slot: its number, from 0.
-        cpu: the CPU that it is pinned to.
+        cpu: the CPU that it is pinned to, None without one.
         app: what it serves.
         settings: of the fleet.
         cache_bytes: what the Lua states of its cached workflow runs may hold together; 0 is no limit.
@@ -32,7 +32,7 @@ class WorkerJob:
     """
 
     slot: int
-    cpu: int
+    cpu: int | None
     app: App
     settings: Settings
     cache_bytes: int

@@ -48,6 +48,14 @@ class Settings:
         meaning="CPUs that workers are pinned to, such as 0-3,6; empty is all of the affinity mask",
         reason="whoever set the mask has chosen the CPUs already",
     )
+    pin: str = _setting(
+        values.one_of("on", "off"),
+        "on",
+        unit="on or off",
+        meaning="each worker stays on one CPU; off leaves them to the scheduler",
+        reason="a worker keeps its caches warm; where others share the CPUs of the mask (containers without CPUs of"
+        " their own) each fleet would crowd the first ones: switch it off there",
+    )
     worker_drain: float = _setting(
         values.duration,
         "35s",

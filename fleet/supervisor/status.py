@@ -108,8 +108,9 @@ def status_text(supervisor: Supervisor) -> str:
         f"up {status['uptime']:.0f} s"
     ]
     for worker in status["workers"]:
+        cpu = "any" if worker["cpu"] is None else worker["cpu"]
         lines.append(
-            f"worker {worker['slot']} pid {worker['pid']} CPU {worker['cpu']} {worker['state']}, "
+            f"worker {worker['slot']} pid {worker['pid']} CPU {cpu} {worker['state']}, "
             f"{worker['in_flight']} in hand, {worker['restarts']} restarts, {worker['memory'] >> 20} MiB"
         )
     return "\n".join(lines)

@@ -101,7 +101,7 @@ class Worker:
         refused: the exit code of the last process, when that was a configuration error before it served; else 0.
     """
 
-    def __init__(self, number: int, cpu: int, block: Slot) -> None:
+    def __init__(self, number: int, cpu: int | None, block: Slot) -> None:
         self.number = number
         self.cpu = cpu
         self.block = block

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import uvloop
 
@@ -24,6 +25,7 @@ from fleet.workflow.residents import Residents
 from .permits import WorkerPermits
 from .serve import Connector, ServiceOptions, serve
 from .telemetry import SdkMetrics, follow
+from .version import deployment_of
 from .watch import Watch
 
 log = logging.getLogger("fleet.worker")
@@ -46,7 +48,8 @@ def work(job: WorkerJob, connect: Connector, sdk: SdkMetrics | None) -> int:
     """
     with suppress(OSError):
         # The CPU may have been taken from the mask since; any other one will do.
-        os.sched_setaffinity(0, {job.cpu})
+        if job.cpu is not None:
+            os.sched_setaffinity(0, {job.cpu})
     # The terminal sends Ctrl-C to all; what it means is the supervisor's decision.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
@@ -105,12 +108,15 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
     services = ServiceOptions(reuse_port=True, processes=job.singletons)
     grace = timedelta(seconds=job.settings.worker_drain * GRACE_SHARE)
     watch = Watch(job.block, job.quarantine)
+    overrides: dict[str, Any] = {"max_cached_workflows": job.settings.max_cached_workflows}
+    if deployment := deployment_of(os.environ, job.app.content_hash):
+        overrides["deployment_config"] = deployment
     async with serve(
         job.app,
         connect,
         services=services,
         permits=WorkerPermits(job.block) if job.settings.scaling else None,
-        overrides={"max_cached_workflows": job.settings.max_cached_workflows},
+        overrides=overrides,
         cache_bytes=job.cache_bytes,
         watch=watch,
         longest_default_grace=grace,

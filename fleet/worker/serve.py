@@ -184,6 +184,8 @@ def _worker(
         return None
     # Without activities of its own it must not take those of another worker of the queue; local ones it has.
     kwargs = {**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides}
+    if "deployment_config" in overrides:
+        kwargs.pop("build_id", None)  # the SDK takes one of the two
     interceptors: list[Interceptor] = [ContextInterceptor(), *([ActivityWatch(watch)] if watch is not None else [])]
     if permits is not None:
         number = sorted(app.workers).index(entry.id)

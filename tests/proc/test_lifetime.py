@@ -24,6 +24,12 @@ def test_one_cpu_of_the_mask_is_one_worker(start: Start) -> None:
     assert fleet.status()["workers"][0]["cpu"] == cpu
 
 
+def test_workers_that_are_not_pinned_may_use_all_cpus_of_the_mask(start: Start) -> None:
+    fleet = start(workers="2", pin="off").wait_ready(2)
+    assert [os.sched_getaffinity(pid) for pid in fleet.pids()] == [os.sched_getaffinity(0)] * 2
+    assert [worker["cpu"] for worker in fleet.status()["workers"]] == [None, None]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_drain_ends_all_and_the_fleet_dies_by_the_signal(start: Start, number: int, tmp_path: Path) -> None:
     fleet = start(workers="2", pid_file=str(tmp_path / "fleet.pid")).wait_ready(2)

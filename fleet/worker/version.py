@@ -1,0 +1,34 @@
+"""The worker deployment version that the environment names, for whoever rolls the fleet out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import WorkerDeploymentConfig
+
+from .options import WorkerOptionsError
+
+DEPLOYMENT = "TEMPORAL_DEPLOYMENT_NAME"
+BUILD_ID = "TEMPORAL_WORKER_BUILD_ID"
+BEHAVIOR = "TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR"
+
+
+def deployment_of(environ: Mapping[str, str], default_build_id: str) -> WorkerDeploymentConfig | None:
+    """The version of all workers; None when the environment names no deployment, so that their entries decide.
+
+    default_build_id: the version where the environment gives none, best a hash of the application. Raises
+    WorkerOptionsError when the behavior is neither pinned nor auto_upgrade, which is the default: a pinned run would
+    wait for its version for ever once the pods of that version are gone.
+    """
+    name = environ.get(DEPLOYMENT)
+    if not name:
+        return None
+    behavior = environ.get(BEHAVIOR) or "auto_upgrade"
+    if behavior not in ("pinned", "auto_upgrade"):
+        raise WorkerOptionsError(f"{BEHAVIOR} is {behavior!r}\n    must be pinned or auto_upgrade")
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(name, environ.get(BUILD_ID) or default_build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior[behavior.upper()],
+    )

@@ -1,0 +1,170 @@
+{{/* What the schema cannot see: how values fit together. Each message begins with the path of the value. */}}
+{{- define "lua-fleet.validate" -}}
+{{- include "lua-fleet.validate.drain" . -}}
+{{- include "lua-fleet.validate.application" . -}}
+{{- include "lua-fleet.validate.temporal" . -}}
+{{- include "lua-fleet.validate.pinning" . -}}
+{{- include "lua-fleet.validate.scaling" . -}}
+{{- include "lua-fleet.validate.network" . -}}
+{{- include "lua-fleet.validate.settings" . -}}
+{{- end }}
+
+{{- define "lua-fleet.validate.drain" -}}
+{{- $drain := .Values.drain -}}
+{{- if le (int $drain.fleetSeconds) (int $drain.workerSeconds) -}}
+{{- fail (printf "drain.fleetSeconds (%d) must be longer than drain.workerSeconds (%d): the fleet has to reap and log a worker that is killed at its own deadline" (int $drain.fleetSeconds) (int $drain.workerSeconds)) -}}
+{{- end -}}
+{{- $grace := include "lua-fleet.terminationGrace" . | int -}}
+{{- $needed := add $drain.preStopSeconds $drain.fleetSeconds -}}
+{{- if le $grace (int $needed) -}}
+{{- fail (printf "drain.terminationGracePeriodSeconds (%d) must be longer than drain.preStopSeconds + drain.fleetSeconds (%d): the kubelet would kill what still has time; leave it empty to have it computed" $grace (int $needed)) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "lua-fleet.validate.application" -}}
+{{- $app := .Values.application -}}
+{{- if eq $app.source "configMap" -}}
+{{- if and $app.configMap.name $app.configMap.files -}}
+{{- fail "application.configMap: give name or files, not both" -}}
+{{- end -}}
+{{- if not (or $app.configMap.name $app.configMap.files) -}}
+{{- fail "application.configMap: application.source is configMap, so name or files must be given" -}}
+{{- end -}}
+{{- else if or $app.configMap.name $app.configMap.files -}}
+{{- fail (printf "application.configMap is given, but application.source is %s: set it to configMap" $app.source) -}}
+{{- end -}}
+{{- if and (eq $app.source "initContainer") (not $app.initContainer.image) -}}
+{{- fail "application.initContainer.image: application.source is initContainer, so an image must be given" -}}
+{{- end -}}
+{{- if and (ne $app.source "initContainer") $app.initContainer.image -}}
+{{- fail (printf "application.initContainer.image is given, but application.source is %s: set it to initContainer" $app.source) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "lua-fleet.validate.temporal" -}}
+{{- $auth := .Values.temporal.auth -}}
+{{- range $type, $path := dict "apiKey" "apiKey" "mtls" "mtls" -}}
+{{- $secret := (index $auth $path).secretName -}}
+{{- if and (eq $auth.type $type) (not $secret) -}}
+{{- fail (printf "temporal.auth.%s.secretName: temporal.auth.type is %s, so the secret must be named" $path $type) -}}
+{{- end -}}
+{{- if and (ne $auth.type $type) $secret -}}
+{{- fail (printf "temporal.auth.%s.secretName is given, but temporal.auth.type is %s: set it to %s" $path $auth.type $type) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.versioning.enabled (not .Values.versioning.deploymentName) -}}
+{{- fail "versioning.deploymentName: versioning.enabled is true, so the worker deployment must be named" -}}
+{{- end -}}
+{{- if and (not .Values.versioning.enabled) (or .Values.versioning.deploymentName .Values.versioning.buildId) -}}
+{{- fail "versioning.enabled is false, but versioning.deploymentName or versioning.buildId is given: set it to true" -}}
+{{- end -}}
+{{- range .Values.env -}}
+{{- if or (hasPrefix "TEMPORAL_" .name) (hasPrefix "FLEET_" .name) -}}
+{{- fail (printf "env: %s would contradict what the chart sets: use temporal, versioning or fleet.settings" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "lua-fleet.validate.pinning" -}}
+{{- if .Values.fleet.cpuPinning -}}
+{{- $requests := .Values.resources.requests | default dict -}}
+{{- $limits := .Values.resources.limits | default dict -}}
+{{- $cpu := get $limits "cpu" | toString -}}
+{{- if not (regexMatch "^[1-9][0-9]*(000m)?$" $cpu) -}}
+{{- fail (printf "resources.limits.cpu is %q, but fleet.cpuPinning needs a whole number of CPUs: the static CPU manager gives CPUs of their own to no other pods" $cpu) -}}
+{{- end -}}
+{{- range list "cpu" "memory" -}}
+{{- if ne (get $requests . | toString) (get $limits . | toString) -}}
+{{- fail (printf "resources.requests.%s must equal resources.limits.%s: fleet.cpuPinning needs the QoS class Guaranteed" . .) -}}
+{{- end -}}
+{{- if not (hasKey $limits .) -}}
+{{- fail (printf "resources.limits.%s must be given: fleet.cpuPinning needs the QoS class Guaranteed" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.sidecars -}}
+{{- range .Values.sidecars -}}
+{{- if not (dig "resources" "limits" "" .) -}}
+{{- fail (printf "sidecars: %s has no resources.limits: fleet.cpuPinning needs the QoS class Guaranteed of the whole pod" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "lua-fleet.validate.scaling" -}}
+{{- $auto := .Values.autoscaling -}}
+{{- $keda := .Values.keda -}}
+{{- if and $auto.enabled $keda.enabled -}}
+{{- fail "keda.enabled and autoscaling.enabled are both true: KEDA makes an HPA of its own, and the two would fight" -}}
+{{- end -}}
+{{- range $path, $scaler := dict "autoscaling" $auto "keda" $keda -}}
+{{- if and $scaler.enabled (gt (int $scaler.minReplicas) (int $scaler.maxReplicas)) -}}
+{{- fail (printf "%s.minReplicas (%d) must not be greater than %s.maxReplicas (%d)" $path (int $scaler.minReplicas) $path (int $scaler.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $auto.enabled (not $auto.targetCPUUtilizationPercentage) (not $auto.metrics) -}}
+{{- fail "autoscaling: nothing to scale by: give targetCPUUtilizationPercentage or metrics" -}}
+{{- end -}}
+{{- if and $auto.enabled $auto.targetCPUUtilizationPercentage (not (dig "requests" "cpu" "" .Values.resources)) -}}
+{{- fail "resources.requests.cpu must be given: autoscaling.targetCPUUtilizationPercentage is a share of it" -}}
+{{- end -}}
+{{- if and $keda.enabled (not $keda.queues) (not $keda.triggers) -}}
+{{- fail "keda: nothing to scale by: give queues or triggers" -}}
+{{- end -}}
+{{- if and $keda.enabled (eq (int $keda.minReplicas) 0) (not $keda.queues) -}}
+{{- fail "keda.minReplicas is 0, but keda.queues is empty: nothing would wake the fleet, whose own metrics end with its last pod" -}}
+{{- end -}}
+{{- $pdb := .Values.podDisruptionBudget -}}
+{{- if and $pdb.enabled (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "invalid" $pdb.maxUnavailable)) -}}
+{{- fail "podDisruptionBudget: give minAvailable or maxUnavailable, not both" -}}
+{{- end -}}
+{{- $least := $auto.enabled | ternary $auto.minReplicas ($keda.enabled | ternary $keda.minReplicas .Values.replicaCount) | int -}}
+{{- if and $pdb.enabled (or (kindIs "float64" $pdb.minAvailable) (kindIs "int64" $pdb.minAvailable)) (ge (int $pdb.minAvailable) $least) (gt $least 0) -}}
+{{- fail (printf "podDisruptionBudget.minAvailable (%d) must be less than the fewest pods (%d): no node could ever be drained" (int $pdb.minAvailable) $least) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "lua-fleet.validate.network" -}}
+{{- $names := list "metrics" -}}
+{{- $taken := list (int .Values.metrics.port) -}}
+{{- range $index, $port := .Values.http.ports -}}
+{{- if has $port.name $names -}}
+{{- fail (printf "http.ports[%d].name: %s is taken" $index $port.name) -}}
+{{- end -}}
+{{- if has (int $port.containerPort) $taken -}}
+{{- fail (printf "http.ports[%d].containerPort: %d is taken" $index (int $port.containerPort)) -}}
+{{- end -}}
+{{- $names = append $names $port.name -}}
+{{- $taken = append $taken (int $port.containerPort) -}}
+{{- end -}}
+{{- $ingress := .Values.http.ingress -}}
+{{- if and $ingress.enabled (not $ingress.hosts) -}}
+{{- fail "http.ingress.hosts: http.ingress.enabled is true, so at least one host must be given" -}}
+{{- end -}}
+{{- if $ingress.enabled -}}
+{{- range $h, $host := $ingress.hosts -}}
+{{- range $p, $path := $host.paths -}}
+{{- if not (has $path.port (rest $names)) -}}
+{{- fail (printf "http.ingress.hosts[%d].paths[%d].port: %s is not a name of http.ports (%s)" $h $p $path.port (rest $names | join ", ")) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and $metrics.serviceMonitor.enabled (not $metrics.service.enabled) -}}
+{{- fail "metrics.serviceMonitor.enabled needs metrics.service.enabled: without a Service use metrics.podMonitor" -}}
+{{- end -}}
+{{- if and $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled -}}
+{{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: everything would be counted twice" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Settings that are values of the chart. */}}
+{{- define "lua-fleet.validate.settings" -}}
+{{- $elsewhere := dict "workers" "fleet.workers" "pin" "fleet.cpuPinning" "worker_drain" "drain.workerSeconds" "fleet_drain" "drain.fleetSeconds" "termination_grace" "drain.terminationGracePeriodSeconds" "listen" "metrics.port" -}}
+{{- range $name, $_ := .Values.fleet.settings -}}
+{{- with get $elsewhere $name -}}
+{{- fail (printf "fleet.settings.%s: use %s" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

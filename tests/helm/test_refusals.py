@@ -1,0 +1,127 @@
+"""Values that would not work fail the render, with their path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from helm_chart import refusal
+
+QUEUE = {"taskQueue": "orders", "targetQueueSize": 20}
+GATEWAY = {"name": "gateway", "containerPort": 8080}
+GUARANTEED = {"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"cpu": 2, "memory": "1Gi"}}
+
+SCHEMA: list[tuple[dict[str, Any], str]] = [
+    ({"replicaCount": "two"}, "at '/replicaCount': got string, want integer"),
+    ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+    ({"image": {"tags": "v1"}}, "at '/image': additional properties 'tags' not allowed"),
+    ({"image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy': value must be one of"),
+    ({"temporal": {"address": "temporal.example"}}, "at '/temporal/address'"),
+    ({"temporal": {"auth": {"type": "token"}}}, "at '/temporal/auth/type': value must be one of"),
+    ({"application": {"source": "git"}}, "at '/application/source': value must be one of"),
+    ({"application": {"configMap": {"files": {"../a.lua": ""}}}}, "at '/application/configMap/files'"),
+    ({"fleet": {"workers": 0}}, "at '/fleet/workers'"),
+    ({"fleet": {"settings": {"hungAfter": "15s"}}}, "at '/fleet/settings'"),
+    ({"drain": {"workerSeconds": "35s"}}, "at '/drain/workerSeconds': got string, want integer"),
+    ({"resources": {"limits": {"cpu": "banana"}}}, "at '/resources/limits/cpu'"),
+    ({"http": {"ports": [{"name": "gateway"}]}}, "at '/http/ports/0': missing property 'containerPort'"),
+    ({"keda": {"queues": [{"taskQueue": "q"}]}}, "at '/keda/queues/0': missing property 'targetQueueSize'"),
+    ({"metrics": {"port": 70000}}, "at '/metrics/port': maximum"),
+    ({"metrics": {"podMonitor": {"interval": "15"}}}, "at '/metrics/podMonitor/interval'"),
+]
+
+TOGETHER: list[tuple[dict[str, Any], str]] = [
+    ({"drain": {"workerSeconds": 45}}, "drain.fleetSeconds (45) must be longer than drain.workerSeconds (45)"),
+    (
+        {"drain": {"terminationGracePeriodSeconds": 50}},
+        "drain.terminationGracePeriodSeconds (50) must be longer than drain.preStopSeconds + drain.fleetSeconds (50)",
+    ),
+    ({"application": {"source": "configMap"}}, "application.configMap: application.source is configMap"),
+    (
+        {"application": {"source": "configMap", "configMap": {"name": "a", "files": {"b": ""}}}},
+        "application.configMap: give name or files, not both",
+    ),
+    ({"application": {"configMap": {"name": "a"}}}, "application.configMap is given, but application.source is image"),
+    ({"application": {"source": "initContainer"}}, "application.initContainer.image: application.source is"),
+    ({"application": {"initContainer": {"image": "a"}}}, "application.initContainer.image is given, but"),
+    ({"temporal": {"auth": {"type": "apiKey"}}}, "temporal.auth.apiKey.secretName: temporal.auth.type is apiKey"),
+    ({"temporal": {"auth": {"type": "mtls"}}}, "temporal.auth.mtls.secretName: temporal.auth.type is mtls"),
+    (
+        {"temporal": {"auth": {"apiKey": {"secretName": "a"}}}},
+        "temporal.auth.apiKey.secretName is given, but temporal.auth.type is none",
+    ),
+    ({"versioning": {"enabled": True}}, "versioning.deploymentName: versioning.enabled is true"),
+    ({"versioning": {"buildId": "v1"}}, "versioning.enabled is false, but"),
+    ({"env": [{"name": "TEMPORAL_ADDRESS", "value": "x"}]}, "env: TEMPORAL_ADDRESS would contradict"),
+    ({"env": [{"name": "FLEET_LISTEN", "value": "off"}]}, "env: FLEET_LISTEN would contradict"),
+    ({"fleet": {"cpuPinning": True}}, "resources.requests.cpu must equal resources.limits.cpu"),
+    (
+        {"fleet": {"cpuPinning": True}, "resources": {"limits": {"cpu": "1500m"}}},
+        'resources.limits.cpu is "1500m", but fleet.cpuPinning needs a whole number of CPUs',
+    ),
+    (
+        {"fleet": {"cpuPinning": True}, "resources": GUARANTEED, "sidecars": [{"name": "proxy"}]},
+        "sidecars: proxy has no resources.limits",
+    ),
+    ({"fleet": {"settings": {"worker_drain": "9s"}}}, "fleet.settings.worker_drain: use drain.workerSeconds"),
+    ({"fleet": {"settings": {"listen": "off"}}}, "fleet.settings.listen: use metrics.port"),
+    (
+        {"autoscaling": {"enabled": True}, "keda": {"enabled": True, "queues": [QUEUE]}},
+        "keda.enabled and autoscaling.enabled are both true",
+    ),
+    (
+        {"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 4}},
+        "autoscaling.minReplicas (5) must not be greater than autoscaling.maxReplicas (4)",
+    ),
+    (
+        {"autoscaling": {"enabled": True, "targetCPUUtilizationPercentage": None}},
+        "autoscaling: nothing to scale by",
+    ),
+    (
+        {"autoscaling": {"enabled": True}, "resources": {"requests": None}},
+        "resources.requests.cpu must be given",
+    ),
+    ({"keda": {"enabled": True}}, "keda: nothing to scale by: give queues or triggers"),
+    (
+        {"keda": {"enabled": True, "minReplicas": 0, "triggers": [{"type": "cpu", "metadata": {}}]}},
+        "keda.minReplicas is 0, but keda.queues is empty",
+    ),
+    (
+        {"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}},
+        "podDisruptionBudget: give minAvailable or maxUnavailable",
+    ),
+    (
+        {"podDisruptionBudget": {"minAvailable": 2}},
+        "podDisruptionBudget.minAvailable (2) must be less than the fewest pods (2)",
+    ),
+    ({"http": {"ports": [GATEWAY, GATEWAY]}}, "http.ports[1].name: gateway is taken"),
+    ({"http": {"ports": [{"name": "a", "containerPort": 9600}]}}, "http.ports[0].containerPort: 9600 is taken"),
+    ({"http": {"ingress": {"enabled": True}}}, "http.ingress.hosts: http.ingress.enabled is true"),
+    (
+        {
+            "http": {
+                "ports": [GATEWAY],
+                "ingress": {"enabled": True, "hosts": [{"host": "a", "paths": [{"path": "/", "port": "gate"}]}]},
+            }
+        },
+        "http.ingress.hosts[0].paths[0].port: gate is not a name of http.ports (gateway)",
+    ),
+    (
+        {"metrics": {"service": {"enabled": False}, "serviceMonitor": {"enabled": True}}},
+        "metrics.serviceMonitor.enabled needs metrics.service.enabled",
+    ),
+    (
+        {"metrics": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}},
+        "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), SCHEMA)
+def test_the_schema_refuses(values: dict[str, Any], message: str) -> None:
+    assert message in refusal(values)
+
+
+@pytest.mark.parametrize(("values", "message"), TOGETHER)
+def test_values_that_do_not_fit_together(values: dict[str, Any], message: str) -> None:
+    assert message in refusal(values)

@@ -1,0 +1,201 @@
+"""What each template makes of its values."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from helm_chart import CHART, VALUE_SETS, container_of, env_of, helm, only, pod_of, render
+
+import fleet
+from fleet.supervisor.settings import names, resolve
+
+EVERYTHING = next(file for file in VALUE_SETS if file.stem.startswith("mtls-http"))
+CLOUD = next(file for file in VALUE_SETS if file.stem.startswith("cloud"))
+PINNED = next(file for file in VALUE_SETS if file.stem.startswith("git-sync"))
+
+
+def settings_of(objects: list[dict[str, Any]]) -> str:
+    text: str = only(objects, "ConfigMap", "-settings")["data"]["fleet.yaml"]
+    return text
+
+
+def test_the_chart_is_of_this_version() -> None:
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == fleet.__version__
+
+
+def test_every_value_of_the_schema_has_its_default_and_a_comment() -> None:
+    text = (CHART / "values.yaml").read_text()
+
+    def compare(schema: dict[str, Any], value: dict[str, Any], indent: str) -> None:
+        for name, below in schema["properties"].items():
+            if name == "global":
+                continue
+            assert name in value
+            if "properties" in below:
+                compare(below, value[name], indent + "  ")
+            else:
+                assert re.search(rf"^{indent}# -- .+\n{indent}{name}:", text, re.MULTILINE), name
+
+    compare(json.loads((CHART / "values.schema.json").read_text()), yaml.safe_load(text), "")
+
+
+def test_the_fleet_takes_its_settings(tmp_path: Path) -> None:
+    for file in VALUE_SETS:
+        path = tmp_path / "fleet.yaml"
+        path.write_text(settings_of(render(file=file)))
+        settings, _ = resolve({}, {}, path)
+        spec = pod_of(render(file=file))["spec"]
+        stop = container_of(render(file=file)).get("lifecycle")
+        before = int(stop["preStop"]["exec"]["command"][1]) if stop else 0
+        assert before + settings.termination_grace == spec["terminationGracePeriodSeconds"]
+
+
+def test_the_settings_that_are_values_of_the_chart_exist() -> None:
+    written = yaml.safe_load(settings_of(render()))
+    assert set(written) <= set(names())
+
+
+def test_a_changed_setting_or_file_rolls_the_pods() -> None:
+    def annotations(**values: Any) -> dict[str, str]:
+        found: dict[str, str] = pod_of(render(values))["metadata"]["annotations"]
+        return found
+
+    def files(text: str) -> dict[str, Any]:
+        return {"source": "configMap", "configMap": {"files": {"_index.yaml": text}}}
+
+    assert annotations() != annotations(fleet={"settings": {"hung_after": "20s"}})
+    assert annotations(application=files("a")) != annotations(application=files("b"))
+    assert annotations() == annotations(replicaCount=3), "more pods are no reason to replace those that there are"
+
+
+def test_probes_ask_the_supervisor() -> None:
+    container = container_of(render({"metrics": {"port": 9700}}))
+    assert {"name": "metrics", "containerPort": 9700} in container["ports"]
+    paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
+    assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+
+
+def test_the_grace_period_is_computed() -> None:
+    objects = render({"drain": {"workerSeconds": 100, "fleetSeconds": 120, "preStopSeconds": 10}})
+    assert pod_of(objects)["spec"]["terminationGracePeriodSeconds"] == 140
+    assert "termination_grace: 130s" in settings_of(objects)
+
+
+def test_the_connection_with_an_api_key() -> None:
+    container = container_of(render(file=CLOUD))
+    assert (
+        env_of(container).items()
+        >= {
+            "TEMPORAL_ADDRESS": "us-east-1.aws.api.temporal.io:7233",
+            "TEMPORAL_NAMESPACE": "shop.a1b2c",
+            "TEMPORAL_TLS": "true",
+            "TEMPORAL_API_KEY_FILE": "/etc/temporal/api-key/api-key",
+        }.items()
+    )
+    assert {"name": "temporal-api-key", "mountPath": "/etc/temporal/api-key", "readOnly": True} in container[
+        "volumeMounts"
+    ]
+
+
+def test_the_connection_with_mutual_tls() -> None:
+    objects = render(file=EVERYTHING)
+    assert (
+        env_of(container_of(objects)).items()
+        >= {
+            "TEMPORAL_TLS_SERVER_CA_CERT_PATH": "/etc/temporal/ca/ca.crt",
+            "TEMPORAL_TLS_CLIENT_CERT_PATH": "/etc/temporal/client/tls.crt",
+            "TEMPORAL_TLS_CLIENT_KEY_PATH": "/etc/temporal/client/tls.key",
+        }.items()
+    )
+    secrets = [v["secret"]["secretName"] for v in pod_of(objects)["spec"]["volumes"] if "secret" in v]
+    assert secrets == ["temporal-ca", "temporal-client", "certs"]
+
+
+def test_versioning_is_off_unless_asked_for() -> None:
+    assert "TEMPORAL_DEPLOYMENT_NAME" not in env_of(container_of(render()))
+    assert (
+        env_of(container_of(render(file=EVERYTHING))).items()
+        >= {
+            "TEMPORAL_DEPLOYMENT_NAME": "shop",
+            "TEMPORAL_WORKER_BUILD_ID": "v7",
+            "TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR": "auto_upgrade",
+        }.items()
+    )
+
+
+def test_an_application_of_a_config_map_keeps_its_paths() -> None:
+    objects = render(file=CLOUD)
+    assert only(objects, "ConfigMap", "-application")["data"]["lib__tax.lua"] == "return {}\n"
+    [volume] = [v for v in pod_of(objects)["spec"]["volumes"] if v["name"] == "application"]
+    assert {"key": "lib__tax.lua", "path": "lib/tax.lua"} in volume["configMap"]["items"]
+
+
+def test_an_application_of_a_config_map_that_exists() -> None:
+    objects = render({"application": {"source": "configMap", "configMap": {"name": "mine"}}})
+    [volume] = [v for v in pod_of(objects)["spec"]["volumes"] if v["name"] == "application"]
+    assert volume["configMap"] == {"name": "mine"}
+
+
+def test_an_application_of_an_init_container() -> None:
+    objects = render(file=PINNED)
+    assert container_of(objects)["args"][1] == "/app/current"
+    [init] = pod_of(objects)["spec"]["initContainers"]
+    assert init["volumeMounts"][0] == {"name": "application", "mountPath": "/application"}
+
+
+def test_the_qos_class_is_guaranteed_when_workers_are_pinned() -> None:
+    objects = render(file=PINNED)
+    assert 'pin: "on"' in settings_of(objects)
+    resources = container_of(objects)["resources"]
+    assert resources["requests"] == resources["limits"]
+
+
+def test_notes() -> None:
+    def notes(values: Any) -> str:
+        done = helm("install", "shop", str(CHART), "--dry-run=client", "--hide-secret", values=values)
+        done = done if done.returncode == 0 else helm("install", "shop", str(CHART), "--dry-run=client", values=values)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("NOTES:")[2]
+
+    assert "Workers are not pinned" in notes({})
+    assert "set-current-version --deployment-name shop" in notes(
+        {"versioning": {"enabled": True, "deploymentName": "shop"}}
+    )
+    assert "while that pod moves to another node" in notes({"replicaCount": 1})
+
+
+def test_keda_scales_by_task_queues_and_by_metrics() -> None:
+    spec = only(render(file=CLOUD), "ScaledObject")["spec"]
+    queue, metric = spec["triggers"]
+    assert queue["type"] == "temporal" and metric["type"] == "prometheus"
+    assert queue["metadata"]["taskQueue"] == "orders" and queue["authenticationRef"] == {"name": "temporal"}
+    assert all(isinstance(value, str) for trigger in spec["triggers"] for value in trigger["metadata"].values())
+
+
+def test_the_network_policy_lets_temporal_out() -> None:
+    spec = only(render(file=EVERYTHING), "NetworkPolicy")["spec"]
+    assert {"ports": [{"port": 7233}]} in spec["egress"]
+    assert spec["ingress"][0]["from"][0]["namespaceSelector"]
+
+
+def test_alerts_and_dashboards_are_those_of_the_files() -> None:
+    objects = render(file=EVERYTHING)
+    groups = [g for f in sorted((CHART / "alerts").glob("*.yaml")) for g in yaml.safe_load(f.read_text())["groups"]]
+    assert only(objects, "PrometheusRule")["spec"]["groups"] == groups
+    boards = {file.name: json.loads(file.read_text()) for file in (CHART / "dashboards").glob("*.json")}
+    data = only(objects, "ConfigMap", "-dashboards")["data"]
+    assert {name: json.loads(text) for name, text in data.items()} == boards != {}
+
+
+def test_extra_objects_are_templates() -> None:
+    names = {o["metadata"]["name"] for o in render(file=EVERYTHING)}
+    assert {"shop-extra", "shop-lua-fleet-more"} <= names
+
+
+def test_what_is_off_by_default() -> None:
+    kinds = sorted(o["kind"] for o in render({"test": {"enabled": False}}))
+    assert kinds == ["ConfigMap", "Deployment", "PodDisruptionBudget", "Service", "ServiceAccount"]
