@@ -44,9 +44,9 @@ def _head(status: dict[str, Any]) -> Text:
 
 
 def _workers(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("worker", "pid", "cpu", "state", "gen", "up", "in hand", "beat", "cpu use", "memory", "cached", "lua"):
-        table.add_column(name, justify="left" if name == "state" else "right")
+        table.add_column(name, justify="left" if name == "state" else "right", no_wrap=name != "state")
     table.add_column("restarts", justify="right")
     for worker in status["workers"]:
         state = Text(worker["state"], style=_STATES.get(worker["state"], ""))

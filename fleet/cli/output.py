@@ -26,10 +26,14 @@ def stderr() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
+_PIPE_WIDTH = 250
+
+
 @cache
 def stdout() -> Console:
-    """The console of results that are text."""
-    return Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    """The console of results that are text; in a pipe nothing is cut to fit a terminal."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(soft_wrap=True, highlight=False, markup=False, emoji=False, width=width)
 
 
 def on_terminal() -> bool:

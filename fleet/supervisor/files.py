@@ -10,6 +10,9 @@ import stat
 import tempfile
 from pathlib import Path
 
+_LONGEST_SOCKET = 107
+"""Bytes; what the kernel has room for."""
+
 
 class FileInUse(Exception):
     """Another supervisor has the file; the text says which and what to do."""
@@ -42,6 +45,11 @@ def listen(path: Path) -> socket.socket:
         raise FileInUse(
             f"{path} is in use: a fleet runs already\n"
             "    `fleet status` shows it; give a second one a control_socket of its own"
+        )
+    if len(os.fsencode(path)) > _LONGEST_SOCKET:
+        raise OSError(
+            f"the path of a Unix socket has at most {_LONGEST_SOCKET} bytes\n"
+            "    give a shorter one with control_socket (--control-socket)"
         )
     with contextlib.suppress(FileNotFoundError):
         path.unlink()

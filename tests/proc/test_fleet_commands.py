@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,14 @@ def test_without_a_fleet(command: Command) -> None:
     assert "no fleet runs here" in done.stderr and "fleet supervise" in done.stderr
 
 
-def test_the_socket_is_found_by_the_application(start: Start, app: Path, tmp_path: Path) -> None:
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A runtime directory with a short name: the path of a socket has 108 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="fleet-", dir="/tmp") as directory:
+        yield Path(directory)
+
+
+def test_the_socket_is_found_by_the_application(start: Start, app: Path, runtime: Path) -> None:
     fleet = start(workers="1", control_socket="", environ={"XDG_RUNTIME_DIR": str(runtime)})
     fleet.until(lambda: fleet.events("ready"))
     environ = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "PYTHONPATH": str(ROOT)}

@@ -16,6 +16,9 @@ from test_crash import worker
 from workflow_bench import Outcome
 
 SEEDS = [1, 2]
+
+# Each death costs the start of a process; on a machine with much else to do a scenario takes minutes.
+pytestmark = pytest.mark.timeout(300)
 DEATHS = 3
 
 # A task that died with its worker is given out again after this time; the default is 10 s.
