@@ -41,15 +41,15 @@ def default_socket(app_root: Path) -> Path:
 
 def listen(path: Path) -> socket.socket:
     """A Unix socket that listens at `path`, for this user alone. Raises FileInUse, OSError."""
-    if _answers(path):
-        raise FileInUse(
-            f"{path} is in use: a fleet runs already\n"
-            "    `fleet status` shows it; give a second one a control_socket of its own"
-        )
     if len(os.fsencode(path)) > _LONGEST_SOCKET:
         raise OSError(
             f"the path of a Unix socket has at most {_LONGEST_SOCKET} bytes\n"
             "    give a shorter one with control_socket (--control-socket)"
+        )
+    if _answers(path):
+        raise FileInUse(
+            f"{path} is in use: a fleet runs already\n"
+            "    `fleet status` shows it; give a second one a control_socket of its own"
         )
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
