@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from helm_chart import CHART, VALUE_SETS, container_of, env_of, helm, only, pod_of, render
+from helm_chart import CHART, ROOT, VALUE_SETS, container_of, env_of, helm, only, pod_of, render
 
 import fleet
+from fleet.check.inspection import inspect_app
 from fleet.supervisor.settings import names, resolve
 
 EVERYTHING = next(file for file in VALUE_SETS if file.stem.startswith("mtls-http"))
@@ -194,6 +195,17 @@ def test_alerts_and_dashboards_are_those_of_the_files() -> None:
 def test_extra_objects_are_templates() -> None:
     names = {o["metadata"]["name"] for o in render(file=EVERYTHING)}
     assert {"shop-extra", "shop-lua-fleet-more"} <= names
+
+
+def test_the_application_of_the_documentation_can_be_served(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    [block] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "_index.yaml" in block]
+    values = yaml.safe_load(block)
+    assert "greet.lua" in only(render(values), "ConfigMap", "-application")["data"]
+    for path, content in values["application"]["configMap"]["files"].items():
+        (tmp_path / path).write_text(content.replace("${env:TEMPORAL_ADDRESS}", "127.0.0.1:7233"))
+    inspection = inspect_app(tmp_path)
+    assert inspection.runnable and not inspection.problems
 
 
 def test_what_is_off_by_default() -> None:
