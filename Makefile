@@ -9,10 +9,10 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser prometheus helm demo test lint types bench debug asan chaos package clean
+.PHONY: bench-fleet help setup browser prometheus helm demo test lint types bench debug asan chaos package clean
 
 help:
-	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z]+)\t/make \1\t/' | expand -t 16
+	@grep -E '^# make|^[a-z-]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z-]+)\t/make \1\t/' | expand -t 16
 
 setup: $(VENV)/.ready ## virtual environment, dependencies, the native core
 
@@ -58,6 +58,9 @@ bench: setup ## benchmarks against peers, as a table of ratios
 build/%/site: $(CORE_SOURCES) setup.py $(VENV)/.ready
 	FLEET_BUILD=$* $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ .
 	@touch $@
+
+bench-fleet: setup ## what a second worker process adds
+	$(BIN)/python benchmarks/fleet_workers.py
 
 debug: build/debug/site ## core tests on a build that counts live objects
 	PYTHONPATH=build/debug/site FLEET_EXPECT_BUILD=debug $(BIN)/pytest -q -n 2 tests/core tests/lua
