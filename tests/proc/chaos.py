@@ -196,10 +196,12 @@ class Chaos:
             elif kind == "murder":
                 fleet.stop(signal.SIGKILL)
                 # One that is stopped can leave when it goes on.
-                for pid in (event["pid"] for event in fleet.events("start")):
-                    if alive(pid):
+                workers = [event["pid"] for event in fleet.events("start")]
+                for pid in workers:
+                    with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGCONT)
-                await self._wait(lambda: not fleet.socket.exists())
+                # The last worker takes the socket along. Where none lived, the next supervisor replaces it.
+                await self._wait(lambda: not any(alive(pid) for pid in workers))
                 self._begin_fleet(address)
             elif kind == "outage":
                 self._up.clear()
