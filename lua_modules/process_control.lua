@@ -92,25 +92,8 @@ end
 
 control.link, control.unlink = no_links("link"), no_links("unlink")
 
-local trap_links = false
-
---- process.set_options{trap_links = boolean} -> true, nil | false, err (INVALID). It has no effect: nothing links a workflow.
-function control.set_options(options)
-    if type(options) ~= "table" then return false, invalid("set_options takes a table, got " .. type(options)) end
-    for key, value in lib.pairs(options) do
-        if key ~= "trap_links" then
-            return false, invalid("unknown option " .. lib.tostring(key) .. ": processes have trap_links")
-        end
-        if type(value) ~= "boolean" then
-            return false, invalid("trap_links must be a boolean, got " .. type(value))
-        end
-    end
-    if options.trap_links ~= nil then trap_links = options.trap_links end
-    return true, nil
-end
-
---- process.get_options() -> {trap_links = boolean}
-function control.get_options() return { trap_links = trap_links } end
+local options = load("process_options")
+control.set_options, control.get_options = options.set, options.get
 
 -- Names belong to one node's processes: what a name means there now is nothing that a replay could see again.
 local registry = { LOCAL = 0, EVENTUAL = 1, CONSISTENT = 2, STRONG = 3 }

@@ -93,28 +93,7 @@ function process.cancel(dest, argument)
     return request("process_cancel", dest, reason, load("cancel_reason").decode(reason).deadline)
 end
 
-local trap_links = false
-
---- process.set_options{trap_links = boolean} -> true, nil | false, err (INVALID)
--- trap_links: the end of a linked process is a LINK_DOWN event; without, it is the end of this one.
-function process.set_options(options)
-    if type(options) ~= "table" then return false, invalid("set_options takes a table, got " .. type(options)) end
-    for key, value in lib.pairs(options) do
-        if key ~= "trap_links" then
-            return false, invalid("unknown option " .. lib.tostring(key) .. ": processes have trap_links")
-        end
-        if type(value) ~= "boolean" then
-            return false, invalid("trap_links must be a boolean, got " .. type(value))
-        end
-    end
-    if options.trap_links ~= nil then
-        trap_links = options.trap_links
-        core.host("process_trap_links", trap_links)
-    end
-    return true, nil
-end
-
---- process.get_options() -> {trap_links = boolean}
-function process.get_options() return { trap_links = trap_links } end
+local options = load("process_options")
+process.set_options, process.get_options = options.set, options.get
 
 return process

@@ -190,16 +190,7 @@ class Calls:
 
     async def unmonitor(self, call: Call, destination: str | bytes) -> bool:
         """No EXIT any more."""
-        own = self._node.process_of(call)
-        try:
-            target = self._resolve(destination)
-        except ProcessGone:
-            return True
-        if isinstance(target, Pid):
-            own.watches.remove(target, "monitor")
-        else:
-            own.unmonitor(target)
-        return True
+        return self._forget(call, destination, "monitor", Process.unmonitor)
 
     async def link(self, call: Call, destination: str | bytes) -> bool:
         """Share abnormal ends."""
@@ -213,15 +204,20 @@ class Calls:
 
     async def unlink(self, call: Call, destination: str | bytes) -> bool:
         """Share them no more."""
+        return self._forget(call, destination, "link", Process.unlink)
+
+    def _forget(
+        self, call: Call, destination: str | bytes, role: str, part: Callable[[Process, Process], None]
+    ) -> bool:
         own = self._node.process_of(call)
         try:
             target = self._resolve(destination)
         except ProcessGone:
             return True
         if isinstance(target, Pid):
-            own.watches.remove(target, "link")
+            own.watches.remove(target, role)
         else:
-            own.unlink(target)
+            part(own, target)
         return True
 
 
