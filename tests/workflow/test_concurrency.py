@@ -8,59 +8,6 @@ import pytest
 from bare_run import BareRun, result, variants
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 
-# As the document has it.
-SAMPLE = """
-local function main(input)
-    local worker_count = input.workers or 3
-    local job_count = input.jobs or 6
-
-    local work_queue = channel.new(10)
-    local results = channel.new(10)
-
-    for w = 1, worker_count do
-        coroutine.spawn(function()
-            while true do
-                local job, ok = work_queue:receive()
-                if not ok then break end
-                time.sleep(10 * time.MILLISECOND)
-                results:send({worker = w, job = job, result = job * 2})
-            end
-        end)
-    end
-
-    for j = 1, job_count do
-        work_queue:send(j)
-    end
-    work_queue:close()
-
-    local total = 0
-    local processed = {}
-    for _ = 1, job_count do
-        local r = results:receive()
-        total = total + r.result
-        table.insert(processed, r)
-    end
-
-    return {total = total, processed = processed}
-end
-
-return { main = main }
-"""
-
-
-async def test_sample_of_the_document(bench: Any) -> None:
-    bench.workflow(SAMPLE, modules="time")
-    outcome = await bench.run({}, same=False)
-    assert outcome.result["total"] == 42
-    assert sorted(r["job"] for r in outcome.result["processed"]) == [1, 2, 3, 4, 5, 6]
-    assert {r["worker"] for r in outcome.result["processed"]} == {1, 2, 3}
-    assert len(outcome.attributes("timer_started")) == 6
-
-
-async def test_sample_with_more_workers_than_jobs(bench: Any) -> None:
-    bench.workflow(SAMPLE, modules="time")
-    assert (await bench.run({"workers": 5, "jobs": 2}, same=False)).result["total"] == 6
-
 
 def bare(bench: Any, body: str) -> BareRun:
     bench.workflow(body, modules="time funcs")
