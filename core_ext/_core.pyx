@@ -37,5 +37,6 @@ include "flat.pyx"          # values between Lua and Python
 include "host.pyx"          # calls from Lua into Python
 include "program.pyx"       # compiled Lua
 include "sandbox.pyx"       # what a script sees
+include "stackdump.pyx"     # the Lua stacks of a process that hangs or crashes
 include "state.pyx"         # LuaState, Pool: what Python holds
 include "selfcheck.pyx"     # binds lupa's Lua at import and proves that it fits

@@ -4,6 +4,8 @@
 cdef int auxresume(lua_State *L, lua_State *co, int nargs) noexcept nogil:
     """Resume `co` with the top `nargs` values of L. Returns the count of results pushed, -1 with an error pushed,
     or -2 when a blocking operation in `co` must be passed on."""
+    cdef StateC *st = state_of(L)
+    cdef Resumption resumption
     cdef int status, count
     if not lua_checkstack(co, nargs + 1):
         lua_pushstring(L, b"too many arguments to resume")
@@ -14,8 +16,12 @@ cdef int auxresume(lua_State *L, lua_State *co, int nargs) noexcept nogil:
         return -1
     lua_xmove(L, co, nargs)
     lua_sethook(co, on_count, LUA_MASKCOUNT, HOOK_INTERVAL)
+    resumption.L = co
+    resumption.outer = st.resumption
+    st.resumption = &resumption
     status = lua_resume(co, L, nargs, &count)
-    if status == LUA_YIELD and state_of(L).handed_over:
+    st.resumption = resumption.outer
+    if status == LUA_YIELD and st.handed_over:
         return -2
     if status == LUA_OK or status == LUA_YIELD:
         if not lua_checkstack(L, count + 1):

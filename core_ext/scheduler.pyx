@@ -323,7 +323,9 @@ cdef int run_ready(StateC *st) noexcept nogil:
     """Run tasks until none is ready, the run has stopped, or (functions) the slice is over. A Lua status; the error, if any,
     is on top of st.L."""
     cdef Task *task
+    cdef Resumption resumption
     cdef int status, count, nargs
+    resumption.outer = NULL
     while st.ready != NULL and not st.stopped and not st.violation:
         if st.sliced and monotonic() > st.deadline:
             break
@@ -342,7 +344,10 @@ cdef int run_ready(StateC *st) noexcept nogil:
         st.wake_raises = task.raises
         task.raises = False
         lua_sethook(task.L, on_count, LUA_MASKCOUNT, HOOK_INTERVAL)
+        resumption.L = task.L
+        st.resumption = &resumption
         status = lua_resume(task.L, st.L, nargs, &count)
+        st.resumption = NULL
         st.current = NULL
         if status == LUA_YIELD:
             if st.handed_over:

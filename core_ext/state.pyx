@@ -253,6 +253,7 @@ cdef class LuaState:
         self.c.instructions = 0
         self.c.deadline = monotonic() + <int64_t>(seconds * 1e9)
         self.entered = True
+        enter_state(&self.c)
         try:
             with nogil:
                 lua_sethook(self.c.L, on_count, LUA_MASKCOUNT, HOOK_INTERVAL)
@@ -263,6 +264,7 @@ cdef class LuaState:
                 if status == LUA_OK and not self.c.violation and flush:
                     status = guarded(self.c.L, enter_flush, &x)
         finally:
+            leave_state(&self.c)
             self.entered = False
         if self.c.violation:
             raise self.violation()

@@ -140,6 +140,12 @@ ctypedef struct Channel:
     Waiter *senders_tail
 
 
+# A coroutine that runs, on the C stack of who resumes it (stackdump.pyx).
+ctypedef struct Resumption:
+    lua_State *L
+    Resumption *outer           # the one that has resumed it
+
+
 ctypedef struct StateC:
     lua_State *L                # the main thread: runs no user code but chunk bodies
     void *owner                 # borrowed: the LuaState that owns this struct
@@ -172,6 +178,11 @@ ctypedef struct StateC:
     bint handed_over            # the yield in flight is ours (block, spawn, slice), not the script's
     bint must_not_block         # while a chunk body runs
     bint stopped                # the main function has ended or failed: nothing runs any more
+
+    # what a fatal signal shows (stackdump.pyx)
+    Resumption *resumption      # the innermost coroutine that runs
+    StateC *entered_before      # the next of the states that are inside of a step
+    unsigned long thread        # that is in the step
 
     uint64_t random_state[4]    # of the run's seed: uuid and generated names
     uint64_t seed

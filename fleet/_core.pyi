@@ -120,5 +120,12 @@ def compile_lua(source: bytes, chunk_name: str, *, strip: bool = False) -> bytes
 def set_modules(code: dict[str, bytes]) -> None:
     """Give the core the compiled Lua halves of the standard modules."""
 
+def dump_lua_on_fatal(descriptor: int) -> None:
+    """At SIGABRT, SIGSEGV, SIGBUS, SIGFPE and SIGILL write the Lua stacks of all threads to a file descriptor.
+
+    To be called before `faulthandler.enable`, which then dumps the stacks of Python first, and calls this afterwards.
+    Raises OSError.
+    """
+
 def live_objects() -> dict[str, int]:
     """Counts of live C objects in a debug build; empty otherwise."""

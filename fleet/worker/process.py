@@ -17,6 +17,7 @@ from typing import Any
 
 import uvloop
 
+from fleet import _core
 from fleet.supervisor.files import remove
 from fleet.supervisor.job import WorkerJob
 from fleet.supervisor.page import State
@@ -53,6 +54,8 @@ def work(job: WorkerJob, connect: Connector, sdk: SdkMetrics | None) -> int:
     # The terminal sends Ctrl-C to all; what it means is the supervisor's decision.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    _core.dump_lua_on_fatal(job.stacks)
+    # It dumps the stacks of Python, and calls what was there before.
     faulthandler.enable(job.stacks, all_threads=True)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -1,4 +1,5 @@
-"""First on the path of a test's fleet: workers that meet a signal of a certain name crash, hang or block.
+"""First on the path of a test's fleet: workers that meet a signal of a certain name crash, hang or block, and so do
+those whose Lua logs such a word.
 
 POISON is a file: without it nothing happens. ``once`` in it takes it away before the first time.
 """
@@ -9,12 +10,14 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
-from fleet.workflow import LuaWorkflowInstance
+from fleet.workflow import LuaWorkflowInstance, WorkflowScripts
 
 POISON = Path(os.environ["POISON"])
 activate = LuaWorkflowInstance.activate
@@ -25,13 +28,31 @@ def poisoned(self: LuaWorkflowInstance, act: WorkflowActivation) -> WorkflowActi
     if names & {"crash", "hang", "block"} and POISON.exists():
         if POISON.read_text() == "once":
             POISON.unlink()
-        if "crash" in names:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        while "hang" in names:
-            time.sleep(1)
-        # With the GIL: nothing of Python runs any more.
-        ctypes.PyDLL(None).sleep(3600)
+        (name,) = names & {"crash", "hang", "block"}
+        do(name)
     return activate(self, act)
 
 
+def do(name: str) -> None:
+    if name == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while name == "hang":
+        time.sleep(1)
+    # With the GIL: nothing of Python runs any more.
+    ctypes.PyDLL(None).sleep(3600)
+
+
+def poisoned_host(self: WorkflowScripts, *args: Any) -> Callable[..., Any]:
+    function = host(self, *args)
+
+    def call(name: str, *args: Any) -> Any:
+        if name == "log" and args[1] in ("crash", "hang", "block") and POISON.exists():
+            do(args[1])
+        return function(name, *args)
+
+    return call
+
+
+host = WorkflowScripts._host
 LuaWorkflowInstance.activate = poisoned  # type: ignore[method-assign]
+WorkflowScripts._host = poisoned_host  # type: ignore[method-assign,assignment]
