@@ -1,14 +1,16 @@
 """What one activation costs on the same history: in Lua, in Python, and with a runner that does nothing.
 
-The history is a run of ACTIVITIES activities in a row and a timer; every activation resolves one and schedules the
-next. "whole" is everything between two activations of a Replayer (core, bridge, worker, workflow); "engine" is the
-workflow instance alone, from activation message to completion message.
+A history is a run of some activities in a row and a timer; every activation resolves one and schedules the next.
+"replay" is everything between two activations (core, bridge, worker, workflow); "engine" is the workflow instance
+alone, from activation message to completion message.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +20,43 @@ from history import WORKFLOW, as_numbered_by_sdk, recorded_history
 from idle_runner import IdleRunner
 from replays import BareReplays, LaneReplays, Recording, Replays, record_activations
 from sdk_workflow import Sequence
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 import fleet
 from fleet.registry import App
-from fleet.workflow import Origin, WorkflowScripts
+from fleet.workflow import LuaRun, Origin, WorkflowScripts
+from fleet.workflow.envelope import activation_head
 
-ACTIVITIES = 100
-REPLAYS = 4
-"""Replays in one timed round."""
+
+@dataclass(frozen=True)
+class Size:
+    """A history. activities: six events each, with ten around them. replays, rounds: of one measurement."""
+
+    activities: int
+    replays: int
+    rounds: int
+
+    @property
+    def activations(self) -> int:
+        """The first one, one for each activity, and one for the timer."""
+        return self.activities + 2
+
+    @property
+    def group(self) -> str:
+        """What is compared."""
+        return f"replay of {6 * self.activities + 10:,} events, per activation"
+
+
+SMALL, MIDDLE, LARGE = Size(15, 20, 4), Size(165, 2, 4), Size(1665, 1, 1)
+SIZES = pytest.mark.parametrize("size", (SMALL, MIDDLE, LARGE), ids=("100", "1000", "10000"))
 
 BUILD = Path(__file__).parent.parent / "build" / "bench"
 
-WHOLE = f"activation, whole ({ACTIVITIES} activities in a row)"
-ENGINE = "activation, engine (messages in and out, no worker)"
+ENGINE = "engine: bytes of an activation in, bytes of a completion out"
 START = "start of a run: engine, up to its first command"
 
 RunnerAndWorkflows = tuple[WorkflowRunner, list[type]]
@@ -48,23 +70,27 @@ def lua(app: App) -> RunnerAndWorkflows:
 
 RUNNER = "fleet, SDK's worker"
 
-CONTENDERS: dict[str, Callable[[App], RunnerAndWorkflows]] = {
-    RUNNER: lua,
-    "Python SDK, sandboxed": lambda app: (SandboxedWorkflowRunner(), [Sequence]),
-    "Python SDK, unsandboxed": lambda app: (UnsandboxedWorkflowRunner(), [Sequence]),
-    "do-nothing runner": lambda app: (IdleRunner(ACTIVITIES), [Sequence]),
+CONTENDERS: dict[str, Callable[[App, Size], RunnerAndWorkflows]] = {
+    RUNNER: lambda app, size: lua(app),
+    "Python SDK, sandboxed": lambda app, size: (SandboxedWorkflowRunner(), [Sequence]),
+    "Python SDK, unsandboxed": lambda app, size: (UnsandboxedWorkflowRunner(), [Sequence]),
+    "do-nothing runner": lambda app, size: (IdleRunner(size.activities), [Sequence]),
 }
+ENGINES = list(CONTENDERS)[:3]
 
-
-Histories = Callable[[str], WorkflowHistory]
+Histories = Callable[[str, Size], WorkflowHistory]
 
 
 @pytest.fixture(scope="module")
 def history_for(app: App) -> Histories:
-    """The history as a contender can replay it."""
-    history = recorded_history(app, ACTIVITIES, BUILD)
-    copy = as_numbered_by_sdk(history)
-    return lambda contender: history if contender == RUNNER else copy
+    """The history of a size as a contender can replay it."""
+
+    @cache
+    def both(size: Size) -> tuple[WorkflowHistory, WorkflowHistory]:
+        history = recorded_history(app, size.activities, BUILD)
+        return history, as_numbered_by_sdk(history)
+
+    return lambda contender, size: both(size)[0 if contender == RUNNER else 1]
 
 
 @pytest.fixture
@@ -76,23 +102,16 @@ def runner() -> Iterator[asyncio.Runner]:
 Opened = Replays | LaneReplays | BareReplays
 
 
-def replaying(measure: Any, runner: asyncio.Runner, contender: str, replays: Opened) -> None:
+def replaying(measure: Any, runner: asyncio.Runner, contender: str, size: Size, replays: Opened) -> None:
     runner.run(replays.open())
-    operations = REPLAYS * (ACTIVITIES + 2)
-    measure(WHOLE, contender, lambda: runner.run(replays.replay(REPLAYS)), operations=operations, rounds=4)
-    runner.run(replays.close())
-
-
-@pytest.mark.parametrize("contender", CONTENDERS)
-def test_whole(measure: Any, runner: asyncio.Runner, app: App, history_for: Histories, contender: str) -> None:
-    workflow_runner, workflows = CONTENDERS[contender](app)
-    history = history_for(contender)
-    # Fails here, not in the middle of a measurement, when the commands do not fit.
-    activations = len(runner.run(record_activations(workflows, workflow_runner, history)).activations)
-    assert activations == ACTIVITIES + 2
-    replaying(
-        measure, runner, contender, Replays(Replayer(workflows=workflows, workflow_runner=workflow_runner), history)
+    measure(
+        size.group,
+        contender,
+        lambda: runner.run(replays.replay(size.replays)),
+        operations=size.replays * size.activations,
+        rounds=size.rounds,
     )
+    runner.run(replays.close())
 
 
 @pytest.fixture
@@ -101,86 +120,135 @@ def uv_runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-def test_whole_on_the_lane(measure: Any, uv_runner: asyncio.Runner, app: App, history_for: Histories) -> None:
-    replaying(measure, uv_runner, "fleet", LaneReplays(app, history_for(RUNNER)))
+# One test for all, so that the contenders of a size run one after the other.
+@pytest.mark.parametrize("contender", ("fleet", "bare bridge", *CONTENDERS))
+@SIZES
+def test_replay(
+    measure: Any,
+    runner: asyncio.Runner,
+    uv_runner: asyncio.Runner,
+    app: App,
+    history_for: Histories,
+    size: Size,
+    contender: str,
+) -> None:
+    if contender == "fleet":
+        replaying(measure, uv_runner, contender, size, LaneReplays(app, history_for(RUNNER, size)))
+    elif contender == "bare bridge":
+        replaying(measure, uv_runner, contender, size, BareReplays(size.activities, history_for(contender, size)))
+    else:
+        workflow_runner, workflows = CONTENDERS[contender](app, size)
+        replayer = Replayer(workflows=workflows, workflow_runner=workflow_runner)
+        replaying(measure, runner, contender, size, Replays(replayer, history_for(contender, size)))
 
 
-def test_whole_of_the_bare_bridge(measure: Any, uv_runner: asyncio.Runner, history_for: Histories) -> None:
-    replaying(measure, uv_runner, "bare bridge", BareReplays(ACTIVITIES, history_for("bare bridge")))
+def recorded(app: App, contender: str, history: WorkflowHistory) -> Recording:
+    """What the SDK's worker gives a contender in a replay."""
+    workflow_runner, workflows = CONTENDERS[contender](app, MIDDLE)
+    return asyncio.run(record_activations(workflows, workflow_runner, history))
 
 
-def create(runner: asyncio.Runner, recording: Recording) -> Any:
-    """A workflow instance for one run. The SDK's own wants to be made on a running loop, and activated off it."""
+Apply = Callable[[bytes], bytes]
+
+
+def instance_of_sdk(runner: asyncio.Runner, recording: Recording) -> Apply:
+    """A run of the SDK's. It wants to be made on a running loop, and activated off it."""
 
     async def on_loop() -> Any:
         assert recording.details is not None
         return recording.inner.create_instance(recording.details)
 
-    return runner.get_loop().run_until_complete(on_loop())
+    instance = runner.get_loop().run_until_complete(on_loop())
+    return lambda raw: instance.activate(WorkflowActivation.FromString(raw)).SerializeToString()
 
 
-def recorded(app: App, contender: str, history: WorkflowHistory) -> Recording:
-    workflow_runner, workflows = CONTENDERS[contender](app)
-    return asyncio.run(record_activations(workflows, workflow_runner, history))
+def run_of_ours(scripts: WorkflowScripts, recording: Recording) -> tuple[Apply, LuaRun]:
+    """A run as the lane has it."""
+    assert recording.details is not None
+    info = recording.details.info
+    run = LuaRun(scripts, WORKFLOW, info.workflow_id, info.run_id, Origin("bench", "default"))
+
+    def apply(raw: bytes) -> bytes:
+        _, is_replaying, jobs = activation_head(raw)
+        return run.activate(raw, is_replaying, jobs)
+
+    return apply, run
 
 
-@pytest.mark.parametrize("contender", list(CONTENDERS)[:3])
-def test_engine(measure: Any, runner: asyncio.Runner, app: App, history_for: Histories, contender: str) -> None:
-    recording = recorded(app, contender, history_for(contender))
-    messages = [WorkflowActivation.FromString(raw) for raw in recording.activations]
+def issued(completion: bytes) -> str:
+    """The first command of a serialized completion."""
+    message = WorkflowActivationCompletion.FromString(completion)
+    return str(message.successful.commands[0].WhichOneof("variant"))
 
-    def setup() -> tuple[tuple[Any], dict[str, Any]]:
-        instance = create(runner, recording)
-        completion = instance.activate(messages[0])
-        assert completion.successful.commands[0].HasField("schedule_activity"), completion
-        return (instance,), {}
 
-    def work(instance: Any) -> Any:
-        for message in messages[1:]:
-            completion = instance.activate(message)
+def stepping(measure: Any, contender: str, make: Callable[[], Apply], activations: list[bytes]) -> None:
+    first, *rest = activations
+
+    def setup() -> tuple[tuple[Apply], dict[str, Any]]:
+        apply = make()
+        assert issued(apply(first)) == "schedule_activity"
+        return (apply,), {}
+
+    def work(apply: Apply) -> bytes:
+        for raw in rest:
+            completion = apply(raw)
         return completion
 
-    completion = measure(
-        ENGINE,
-        "fleet" if contender == RUNNER else contender,
-        work,
-        operations=len(messages) - 1,
-        setup=setup,
-        rounds=20,
-    )
-    assert completion.successful.commands[0].HasField("complete_workflow_execution"), completion
+    completion = measure(ENGINE, contender, work, operations=len(rest), setup=setup, rounds=20)
+    assert issued(completion) == "complete_workflow_execution"
 
 
-def test_native_step(measure: Any, app: App, history_for: Histories) -> None:
-    """The core alone: bytes in, bytes out."""
-    recording = recorded(app, RUNNER, history_for(RUNNER))
-    assert recording.details is not None
-    info, first, rest = recording.details.info, recording.activations[0], recording.activations[1:]
+@pytest.fixture
+def scripts(app: App) -> Iterator[WorkflowScripts]:
     scripts = WorkflowScripts(app)
-
-    def setup() -> tuple[tuple[Any], dict[str, Any]]:
-        state = scripts.start(WORKFLOW, info.workflow_id, info.run_id, Origin("bench", "default"))
-        state.step(first)
-        return (state,), {}
-
-    def work(state: Any) -> None:
-        for message in rest:
-            state.step(message)
-
-    measure(ENGINE, "of which LuaState.step", work, operations=len(rest), setup=setup, rounds=20)
+    yield scripts
     scripts.close()
 
 
-@pytest.mark.parametrize("contender", list(CONTENDERS)[:3])
-def test_start_of_a_run(measure: Any, runner: asyncio.Runner, app: App, history_for: Histories, contender: str) -> None:
-    recording = recorded(app, contender, history_for(contender))
-    first = WorkflowActivation.FromString(recording.activations[0])
-    eviction = WorkflowActivation(run_id=first.run_id)
-    eviction.jobs.add().remove_from_cache.SetInParent()
+def test_engine(measure: Any, app: App, scripts: WorkflowScripts, history_for: Histories) -> None:
+    recording = recorded(app, RUNNER, history_for(RUNNER, MIDDLE))
+    stepping(measure, "fleet", lambda: run_of_ours(scripts, recording)[0], recording.activations)
+
+
+def test_native_step(measure: Any, app: App, scripts: WorkflowScripts, history_for: Histories) -> None:
+    """The core alone: parse, run Lua, write."""
+    recording = recorded(app, RUNNER, history_for(RUNNER, MIDDLE))
+    make = lambda: run_of_ours(scripts, recording)[1].state.step  # noqa: E731
+    stepping(measure, "of which LuaState.step", make, recording.activations)
+
+
+@pytest.mark.parametrize("contender", ENGINES)
+def test_engine_of_the_sdk(
+    measure: Any, runner: asyncio.Runner, app: App, history_for: Histories, contender: str
+) -> None:
+    recording = recorded(app, contender, history_for(contender, MIDDLE))
+    stepping(measure, contender, lambda: instance_of_sdk(runner, recording), recording.activations)
+
+
+def test_start_of_a_run(measure: Any, app: App, scripts: WorkflowScripts, history_for: Histories) -> None:
+    recording = recorded(app, RUNNER, history_for(RUNNER, MIDDLE))
 
     def work() -> None:
-        instance = create(runner, recording)
-        instance.activate(first)
-        instance.activate(eviction)
+        apply, run = run_of_ours(scripts, recording)
+        apply(recording.activations[0])
+        run.leave(RemoveFromCache())
 
-    measure(START, "fleet" if contender == RUNNER else contender, work, rounds=30)
+    measure(START, "fleet", work, rounds=30)
+
+
+@pytest.mark.parametrize("contender", ENGINES[1:])
+def test_start_of_a_run_of_the_sdk(
+    measure: Any, runner: asyncio.Runner, app: App, history_for: Histories, contender: str
+) -> None:
+    recording = recorded(app, contender, history_for(contender, MIDDLE))
+    first = recording.activations[0]
+    eviction = WorkflowActivation(run_id=WorkflowActivation.FromString(first).run_id)
+    eviction.jobs.add().remove_from_cache.SetInParent()
+    last = eviction.SerializeToString()
+
+    def work() -> None:
+        apply = instance_of_sdk(runner, recording)
+        apply(first)
+        apply(last)
+
+    measure(START, contender, work, rounds=30)

@@ -7,10 +7,12 @@ import hashlib
 import uuid
 from pathlib import Path
 
+from temporalio.api.history.v1 import History
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import fleet
+from fleet.lane import serialized
 from fleet.registry import App
 from fleet.server import EmbeddedServer
 
@@ -24,22 +26,24 @@ def recorded_history(app: App, count: int, directory: Path) -> WorkflowHistory:
     It is recorded anew when the application is not the one that it was recorded with.
     """
     digest = hashlib.sha256(f"{app.content_hash} {count}".encode()).hexdigest()[:12]
-    file = directory / f"sequence-{count}-{digest}.json"
+    file = directory / f"sequence-{count}-{digest}.binpb"
     if not file.exists():
         history = asyncio.run(record(app, count))
         directory.mkdir(parents=True, exist_ok=True)
-        file.write_text(history.to_json())
-    return WorkflowHistory.from_json(WORKFLOW, file.read_text())
+        partial = file.with_suffix(".partial")
+        partial.write_bytes(serialized(history))
+        partial.rename(file)
+    return WorkflowHistory(WORKFLOW, History.FromString(file.read_bytes()).events)
 
 
 def as_numbered_by_sdk(history: WorkflowHistory) -> WorkflowHistory:
     """A copy for the Python SDK, which numbers timers apart from activities: its first timer is number 1."""
-    copy = WorkflowHistory.from_json(history.workflow_id, history.to_json())
+    copy = History.FromString(serialized(history))
     for event in copy.events:
         for name in ("timer_started_event_attributes", "timer_fired_event_attributes"):
             if event.HasField(name):
                 getattr(event, name).timer_id = "1"
-    return copy
+    return WorkflowHistory(history.workflow_id, copy.events)
 
 
 async def record(app: App, count: int) -> WorkflowHistory:

@@ -10,20 +10,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BASELINE = "fleet"
+CLOCKS = ("cpu", "wall")
 
 
 @dataclass
-class Row:
-    """One contender in one group.
+class Series:
+    """What one clock says of a contender.
 
     Attributes:
-        contender: its name.
         medians: seconds of one operation, the median of each pass.
         ratios: its time divided by the baseline's, of each pass; empty in the baseline's own row.
     """
 
-    contender: str
     medians: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
 
@@ -32,12 +30,31 @@ class Row:
         """The median of the passes' medians."""
         return statistics.median(self.medians)
 
+    @property
+    def ratio(self) -> float:
+        """The median of the passes' ratios."""
+        return statistics.median(self.ratios)
+
     def as_json(self) -> dict[str, Any]:
         """What build/bench.json keeps of it."""
-        row: dict[str, Any] = {"contender": self.contender, "seconds": self.seconds, "medians": self.medians}
+        series: dict[str, Any] = {"seconds": self.seconds, "medians": self.medians}
         if self.ratios:
-            row["ratio"] = {"median": statistics.median(self.ratios), "min": min(self.ratios), "max": max(self.ratios)}
-        return row
+            series["ratio"] = {"median": self.ratio, "min": min(self.ratios), "max": max(self.ratios)}
+        return series
+
+
+@dataclass
+class Row:
+    """One contender in one group. cpu: CPU time of all its threads. wall: wall time."""
+
+    contender: str
+    baseline: bool = False
+    cpu: Series = field(default_factory=Series)
+    wall: Series = field(default_factory=Series)
+
+    def as_json(self) -> dict[str, Any]:
+        """What build/bench.json keeps of it."""
+        return {"contender": self.contender, "cpu": self.cpu.as_json(), "wall": self.wall.as_json()}
 
 
 @dataclass
@@ -60,35 +77,21 @@ def merge(passes: Sequence[Mapping[str, Any]]) -> list[Group]:
     """
     groups: dict[str, dict[str, Row]] = {}
     for report in passes:
-        times: dict[str, dict[str, float]] = {}
+        told: dict[str, list[dict[str, Any]]] = {}
         for benchmark in report["benchmarks"]:
-            times.setdefault(benchmark["group"] or benchmark["name"], {})[contender(benchmark)] = seconds(benchmark)
-        for group, by_contender in times.items():
+            told.setdefault(benchmark["group"], []).append(benchmark["extra_info"])
+        for group, infos in told.items():
             rows = groups.setdefault(group, {})
-            base = by_contender.get(BASELINE)
-            for name, value in by_contender.items():
-                row = rows.setdefault(name, Row(name))
-                row.medians.append(value)
-                if base is not None and name != BASELINE:
-                    row.ratios.append(value / base)
-    return [Group(name, baseline_first(rows.values())) for name, rows in groups.items()]
-
-
-def baseline_first(rows: Any) -> list[Row]:
-    """The baseline, then the others in their order."""
-    return sorted(rows, key=lambda row: row.contender != BASELINE)
-
-
-def contender(benchmark: Mapping[str, Any]) -> str:
-    """Who did it."""
-    return str(benchmark["extra_info"].get("contender") or benchmark["name"])
-
-
-def seconds(benchmark: Mapping[str, Any]) -> float:
-    """The median time of one operation."""
-    operations: float = benchmark["extra_info"].get("operations", 1)
-    median: float = benchmark["stats"]["median"]
-    return median / operations
+            base = next((info for info in infos if info["baseline"]), None)
+            for info in infos:
+                row = rows.setdefault(info["contender"], Row(info["contender"], info["baseline"]))
+                for clock in CLOCKS:
+                    series: Series = getattr(row, clock)
+                    series.medians.append(info[clock])
+                    if base is not None and info is not base:
+                        series.ratios.append(info[clock] / base[clock])
+    # Sorting is stable: behind the baseline they keep their order.
+    return [Group(name, sorted(rows.values(), key=lambda row: not row.baseline)) for name, rows in groups.items()]
 
 
 def time_text(value: float) -> str:
@@ -104,38 +107,37 @@ def ratio_text(value: float) -> str:
     return f"{value:.1f}" if 10 <= value < 100 else f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def cells(group: Group) -> Iterator[tuple[str, str, str, str]]:
-    """contender, time, ratio, spread."""
-    for row in group.rows:
-        if row.ratios:
-            low, high = min(row.ratios), max(row.ratios)
-            yield (
-                row.contender,
-                time_text(row.seconds),
-                ratio_text(statistics.median(row.ratios)),
-                f"{ratio_text(low)} – {ratio_text(high)}",
-            )
+COLUMNS = ("CPU time", "ratio", "min – max", "wall time", "ratio", "min – max")
+
+
+def cells(row: Row) -> Iterator[str]:
+    """The texts of a row's columns."""
+    for clock in CLOCKS:
+        series: Series = getattr(row, clock)
+        yield time_text(series.seconds)
+        if series.ratios:
+            yield ratio_text(series.ratio)
+            yield f"{ratio_text(min(series.ratios))} – {ratio_text(max(series.ratios))}"
         else:
-            yield row.contender, time_text(row.seconds), "", ""
+            yield from ("", "")
 
 
 def print_table(groups: Sequence[Group], passes: int) -> None:
     """The table on standard output: drawn by rich on a terminal, tab-separated lines in a pipe."""
     console = Console()
     if not console.is_terminal:
-        print("group", "contender", "time", "ratio", "ratio min – max", sep="\t")
+        print("group", "contender", *COLUMNS, sep="\t")
         for group in groups:
-            for row in cells(group):
-                print(group.name, *row, sep="\t")
+            for row in group.rows:
+                print(group.name, row.contender, *cells(row), sep="\t")
         return
     table = Table(caption=f"ratio: time as a multiple of fleet's, above 1 fleet is faster; median of {passes} passes")
     table.add_column("")
-    table.add_column("time", justify="right")
-    table.add_column("ratio", justify="right")
-    table.add_column("min – max", justify="right")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
     for group in groups:
         table.add_row(f"[bold]{group.name}[/]")
-        for name, *numbers in cells(group):
-            table.add_row(f"  {name}", *numbers)
+        for row in group.rows:
+            table.add_row(f"  {row.contender}", *cells(row))
         table.add_section()
     console.print(table)

@@ -12,13 +12,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import temporalio
 from report import merge, print_table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RESULT = ROOT / "build" / "bench.json"
 
-PASSES = 5
+PASSES = 3
 
 # Compared with the tests: no time limit, one process, and the suites' own order.
 PYTEST = (
@@ -33,7 +34,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("suites", nargs="*", help="names of suites, such as activation; all when none is given")
     parser.add_argument("--passes", type=int, default=PASSES, help="how often to measure (default: %(default)s)")
     parser.add_argument("--cpu", type=int, help="the CPU to run on (default: the last one that this process may use)")
-    parser.add_argument("--cpu-time", action="store_true", help="measure CPU time of the process: for a busy machine")
     parser.add_argument("-k", dest="only", metavar="EXPRESSION", help="only the benchmarks that match, as pytest's -k")
     return parser.parse_args()
 
@@ -47,15 +47,13 @@ def suite_files(names: list[str]) -> list[Path]:
     return [known[name] for name in names or known]
 
 
-def run_pass(number: int, files: list[Path], only: str | None, cpu: int, cpu_time: bool) -> dict[str, Any]:
+def run_pass(number: int, files: list[Path], only: str | None, cpu: int) -> dict[str, Any]:
     """One pass in a process of its own, every second one in the opposite order; its pytest-benchmark report."""
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.json"
         command = [sys.executable, *PYTEST, f"--benchmark-json={report}", *map(str, files)]
         if number % 2:
             command.append("--reverse")
-        if cpu_time:
-            command.append("--benchmark-timer=time.process_time")
         if only:
             command += ["-k", only]
         # Children, the recording server among them, inherit the CPU.
@@ -77,7 +75,7 @@ def main() -> None:
     for number in range(args.passes):
         load.append(os.getloadavg()[0])
         print(f"pass {number + 1} of {args.passes} on CPU {cpu}, load {load[-1]:.2f}", file=sys.stderr)
-        reports.append(run_pass(number, files, args.only, cpu, args.cpu_time))
+        reports.append(run_pass(number, files, args.only, cpu))
     groups = merge(reports)
     print_table(groups, args.passes)
     RESULT.parent.mkdir(exist_ok=True)
@@ -89,7 +87,7 @@ def main() -> None:
                 "datetime": reports[0]["datetime"],
                 "passes": args.passes,
                 "cpu": cpu,
-                "clock": "process" if args.cpu_time else "wall",
+                "temporalio": temporalio.__version__,
                 "load": load,
                 "groups": [group.as_json() for group in groups],
             },
