@@ -15,6 +15,13 @@ from rich.text import Text
 from .output import stderr
 
 _STYLES = {logging.DEBUG: "dim", logging.INFO: "", logging.WARNING: "yellow", logging.ERROR: "bold red"}
+_SDK_IDS = {
+    "workflow_id": "workflow_id",
+    "workflow_run_id": "run_id",
+    "activity_id": "activity_id",
+    "activity_type": "entry",
+    "attempt": "attempt",
+}
 _SPEAKER = ("workflow_id", "activity_id", "entry", "run_id", "attempt", "logger", "event", "status")
 
 
@@ -68,6 +75,7 @@ class JsonLines(logging.Handler):
     def _line(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         fields: dict[str, Any] = {
+            **_sdk_ids(record),
             **getattr(record, "fleet", {}),
             "time": moment.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
@@ -79,3 +87,9 @@ class JsonLines(logging.Handler):
             fields["error"] = "".join(traceback.format_exception(record.exc_info[1]))
         # One write for each line: lines of several processes must not mix.
         return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace") + "\n"
+
+
+def _sdk_ids(record: logging.LogRecord) -> dict[str, Any]:
+    """Whose activity the SDK's own logger speaks of, under the names of our own fields."""
+    facts: dict[str, Any] = getattr(record, "temporal_activity", {})
+    return {ours: facts[theirs] for theirs, ours in _SDK_IDS.items() if theirs in facts}

@@ -52,6 +52,8 @@ def _readable(record: logging.LogRecord) -> bool:
         "Workflow task failed: %s (run %s)\nthe code does not fit the history of this run: `fleet replay` says where",
         (match[1], run[1] if run else "?"),
     )
+    if run:
+        record.fleet = {"run_id": run[1]}
     return True
 
 

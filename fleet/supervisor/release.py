@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fleet.registry import App
+
+DEPLOYMENT = "TEMPORAL_DEPLOYMENT_NAME"
+BUILD_ID = "TEMPORAL_WORKER_BUILD_ID"
+BEHAVIOR = "TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR"
+"""What the environment says of the version of all workers; fleet/worker/version.py obeys it."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,24 @@ class Release:
     generation: int
 
 
-def refusal(app: App) -> str:
-    """Why running workers of `app` must not get other code, "" when they may."""
+def refusal(app: App, environ: Mapping[str, str] = os.environ) -> str:
+    """Why running workers of `app` must not get other code, "" when they may.
+
+    environ: a deployment that it names stands in for what the entries say.
+    """
+    stays = "versioned and pinned: its runs stay with the build that they began with"
+    if environ.get(DEPLOYMENT):
+        if environ.get(BEHAVIOR) != "pinned":
+            return ""
+        return (
+            f"the worker deployment {environ[DEPLOYMENT]} is {stays} ({BEHAVIOR})\n"
+            f"    start a second fleet with another {BUILD_ID}, and drain this one when its runs have ended"
+        )
     for worker in app.workers.values():
         options = worker.worker_options
         if options.use_versioning and options.default_versioning_behavior == "pinned":
             return (
-                f"{worker.id} is versioned and pinned: its runs stay with the build that they began with\n"
+                f"{worker.id} is {stays}\n"
                 "    start a second fleet with another build_id, and drain this one when its runs have ended"
             )
     return ""

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig
 
-from .options import WorkerOptionsError
+from fleet.supervisor.release import BEHAVIOR, BUILD_ID, DEPLOYMENT
 
-DEPLOYMENT = "TEMPORAL_DEPLOYMENT_NAME"
-BUILD_ID = "TEMPORAL_WORKER_BUILD_ID"
-BEHAVIOR = "TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR"
+from .options import WorkerOptionsError
 
 
 def deployment_of(environ: Mapping[str, str], default_build_id: str) -> WorkerDeploymentConfig | None:

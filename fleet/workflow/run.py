@@ -123,6 +123,9 @@ class LuaRun:
             self._run_id,
             self._entry_id,
             failure.stack_trace,
+            extra={
+                "fleet": {"workflow_id": self._workflow_id, "run_id": self._run_id, "entry": self._entry_id},
+            },
         )
 
 

@@ -183,6 +183,13 @@ def test_a_pinned_version_gets_no_other_code(odd: Odd, app: Path) -> None:
     assert fleet.pids() == before
 
 
+def test_a_version_that_the_environment_pins_gets_no_other_code(odd: Odd) -> None:
+    environ = {"TEMPORAL_DEPLOYMENT_NAME": "shop", "TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR": "pinned"}
+    fleet = odd({1: "fine"}, environ=environ).wait_ready(2)
+    answer = fleet.ask("reload")
+    assert not answer["ok"] and answer["error"].startswith("the worker deployment shop is versioned and pinned")
+
+
 def test_systemd_is_told(odd: Odd, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
