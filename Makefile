@@ -34,8 +34,9 @@ prometheus: ## Prometheus and promtool, for the tests of the metrics (Debian, Ub
 	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends prometheus; }
 
-helm: setup ## Helm, for the tests of the chart (Linux on x86-64)
+helm: setup ## Helm and the schemas of custom resources, for the tests of the chart (Linux on x86-64)
 	$(BIN)/python tests/helm/fetch_helm.py build/tools
+	$(BIN)/python tests/helm/fetch_crds.py build/tools/crds
 
 demo: setup ## an order survives kill -9 of its worker
 	@$(BIN)/python examples/orders/demo.py

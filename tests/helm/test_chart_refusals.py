@@ -26,6 +26,14 @@ SCHEMA: list[tuple[dict[str, Any], str]] = [
     ({"resources": {"limits": {"cpu": "banana"}}}, "at '/resources/limits/cpu'"),
     ({"http": {"ports": [{"name": "gateway"}]}}, "at '/http/ports/0': missing property 'containerPort'"),
     ({"keda": {"queues": [{"taskQueue": "q"}]}}, "at '/keda/queues/0': missing property 'targetQueueSize'"),
+    (
+        {"keda": {"triggers": [{"type": "cron", "metadata": {"desiredReplicas": 3}}]}},
+        "at '/keda/triggers/0/metadata/desiredReplicas': got number, want string",
+    ),
+    ({"keda": {"load": {"serverAddress": "prometheus:9090"}}}, "at '/keda/load/serverAddress'"),
+    ({"strategy": {"type": "Rolling"}}, "at '/strategy/type': value must be one of"),
+    ({"extraVolumeMounts": [{"name": "certs"}]}, "at '/extraVolumeMounts/0': missing property 'mountPath'"),
+    ({"metrics": {"prometheusRule": {"runbookUrl": "docs"}}}, "at '/metrics/prometheusRule/runbookUrl'"),
     ({"metrics": {"port": 70000}}, "at '/metrics/port': maximum"),
     ({"metrics": {"podMonitor": {"interval": "15"}}}, "at '/metrics/podMonitor/interval'"),
 ]
@@ -54,14 +62,36 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ({"versioning": {"buildId": "v1"}}, "versioning.enabled is false, but"),
     ({"env": [{"name": "TEMPORAL_ADDRESS", "value": "x"}]}, "env: TEMPORAL_ADDRESS would contradict"),
     ({"env": [{"name": "FLEET_LISTEN", "value": "off"}]}, "env: FLEET_LISTEN would contradict"),
+    ({"resources": {"limits": {"memory": None}}}, "resources.limits.memory must be given: without it the caches"),
+    ({"resources": {"limits": {"cpu": None}}}, "resources.limits.cpu must be given: fleet.workers is auto"),
     ({"fleet": {"cpuPinning": True}}, "resources.requests.cpu must equal resources.limits.cpu"),
+    (
+        {"fleet": {"cpuPinning": True, "workers": 3}, "resources": GUARANTEED},
+        "fleet.workers (3) must not be more than resources.limits.cpu (2)",
+    ),
+    (
+        {"fleet": {"cpuPinning": True}, "resources": {**GUARANTEED, "requests": {"cpu": 2, "memory": "512Mi"}}},
+        "resources.requests.memory must equal resources.limits.memory",
+    ),
+    (
+        {
+            "fleet": {"cpuPinning": True},
+            "resources": GUARANTEED,
+            "application": {"source": "initContainer", "initContainer": {"image": "git-sync"}},
+        },
+        "application.initContainer.resources.requests.cpu must equal application.initContainer.resources.limits.cpu",
+    ),
+    (
+        {"fleet": {"cpuPinning": True}, "resources": GUARANTEED, "initContainers": [{"name": "wait"}]},
+        "initContainers[0].resources.limits.cpu must be given",
+    ),
     (
         {"fleet": {"cpuPinning": True}, "resources": {"limits": {"cpu": "1500m"}}},
         'resources.limits.cpu is "1500m", but fleet.cpuPinning needs a whole number of CPUs',
     ),
     (
         {"fleet": {"cpuPinning": True}, "resources": GUARANTEED, "sidecars": [{"name": "proxy"}]},
-        "sidecars: proxy has no resources.limits",
+        "sidecars[0].resources.limits.cpu must be given: fleet.cpuPinning needs the QoS class Guaranteed",
     ),
     ({"fleet": {"settings": {"worker_drain": "9s"}}}, "fleet.settings.worker_drain: use drain.workerSeconds"),
     ({"fleet": {"settings": {"listen": "off"}}}, "fleet.settings.listen: use metrics.port"),
@@ -81,7 +111,7 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         {"autoscaling": {"enabled": True}, "resources": {"requests": None}},
         "resources.requests.cpu must be given",
     ),
-    ({"keda": {"enabled": True}}, "keda: nothing to scale by: give queues or triggers"),
+    ({"keda": {"enabled": True}}, "keda: nothing to scale by: give queues, load.serverAddress or triggers"),
     (
         {"keda": {"enabled": True, "minReplicas": 0, "triggers": [{"type": "cpu", "metadata": {}}]}},
         "keda.minReplicas is 0, but keda.queues is empty",
@@ -93,6 +123,35 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     (
         {"podDisruptionBudget": {"minAvailable": 2}},
         "podDisruptionBudget.minAvailable (2) must be less than the fewest pods (2)",
+    ),
+    ({"podDisruptionBudget": {"maxUnavailable": 0}}, "podDisruptionBudget.maxUnavailable is 0: no node could ever"),
+    ({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "podDisruptionBudget.maxUnavailable is 0%: no node"),
+    ({"podDisruptionBudget": {"minAvailable": "100%"}}, "podDisruptionBudget.minAvailable is 100%: no node"),
+    (
+        {"keda": {"enabled": True, "queues": [QUEUE]}, "temporal": {"tls": {"enabled": True}}},
+        "keda.authenticationRef must be given: temporal.tls.enabled is true and temporal.auth.type is none",
+    ),
+    ({"temporal": {"tls": {"serverName": "a"}}}, "temporal.tls.serverName is given, but temporal.tls.enabled is false"),
+    (
+        {"temporal": {"tls": {"caSecret": {"name": "a"}}}},
+        "temporal.tls.caSecret.name is given, but temporal.tls.enabled is false",
+    ),
+    (
+        {"commonLabels": {"app.kubernetes.io/name": "shop"}},
+        "commonLabels: app.kubernetes.io/name is the chart's own",
+    ),
+    ({"podLabels": {"app.kubernetes.io/component": "a"}}, "podLabels: app.kubernetes.io/component is the chart's own"),
+    ({"commonLabels": {"team": "a"}, "podLabels": {"team": "b"}}, "podLabels: team is in commonLabels already"),
+    ({"podAnnotations": {"checksum/config": "a"}}, "podAnnotations: checksum/config is the chart's own"),
+    ({"extraVolumes": [{"name": "scratch", "emptyDir": {}}]}, "extraVolumes[0].name: scratch is taken"),
+    (
+        {"extraVolumeMounts": [{"name": "certs", "mountPath": "/certs"}]},
+        "extraVolumeMounts[0].name: certs is no volume: add it to extraVolumes",
+    ),
+    ({"sidecars": [{"name": "fleet"}]}, "sidecars[0].name: fleet is taken"),
+    (
+        {"metrics": {"podMonitor": {"enabled": True, "interval": "1m", "scrapeTimeout": "61s"}}},
+        "metrics.podMonitor.scrapeTimeout (61s) must not be longer than metrics.podMonitor.interval (1m)",
     ),
     ({"http": {"ports": [GATEWAY, GATEWAY]}}, "http.ports[1].name: gateway is taken"),
     ({"http": {"ports": [{"name": "a", "containerPort": 9600}]}}, "http.ports[0].containerPort: 9600 is taken"),

@@ -151,8 +151,42 @@ def test_an_application_of_an_init_container() -> None:
 def test_the_qos_class_is_guaranteed_when_workers_are_pinned() -> None:
     objects = render(file=PINNED)
     assert 'pin: "on"' in settings_of(objects)
-    resources = container_of(objects)["resources"]
-    assert resources["requests"] == resources["limits"]
+    spec = pod_of(objects)["spec"]
+    for container in [*spec["containers"], *spec["initContainers"]]:
+        resources = container["resources"]
+        assert set(resources["limits"]) >= {"cpu", "memory"}
+        assert resources.get("requests", resources["limits"]) == resources["limits"], container["name"]
+
+
+def test_the_defaults_of_a_rolling_update_do_not_outlive_it() -> None:
+    spec = only(render({"strategy": {"type": "Recreate"}}), "Deployment")["spec"]
+    assert spec["strategy"] == {"type": "Recreate"}, "an API server refuses rollingUpdate with it"
+
+
+def test_selectors_survive_an_upgrade_of_chart_image_and_values() -> None:
+    """Selectors of a Deployment are immutable: whatever a release may change must not be in them."""
+    before = only(render(), "Deployment")["spec"]["selector"]
+    assert only(render(file=EVERYTHING), "Deployment")["spec"]["selector"] == before
+    tagged = render({"image": {"tag": "v2"}, "commonLabels": {"team": "a"}, "podLabels": {"cost": "b"}})
+    assert only(tagged, "Deployment")["spec"]["selector"] == before
+    assert set(before["matchLabels"].values()) == {"lua-fleet", "shop", "fleet"}
+
+
+def test_an_autoscaler_alone_says_how_many_pods_there_are() -> None:
+    assert only(render({"replicaCount": 3}), "Deployment")["spec"]["replicas"] == 3
+    for file in (EVERYTHING, CLOUD):
+        assert "replicas" not in only(render(file=file), "Deployment")["spec"]
+
+
+def test_alerts_lead_to_what_to_do() -> None:
+    url = "https://docs.example/metrics.md"
+    values = {"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": url}}}
+    headings = re.findall(r"^### (.+)$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    anchors = {heading.lower() for heading in headings}
+    for group in only(render(values), "PrometheusRule")["spec"]["groups"]:
+        for rule in group["rules"]:
+            base, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+            assert base == url and anchor in anchors
 
 
 def test_notes() -> None:

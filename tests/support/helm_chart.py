@@ -41,10 +41,16 @@ def helm(*args: str, values: Any = None) -> subprocess.CompletedProcess[str]:
 
 def render(values: Any = None, *, file: Path | None = None) -> list[Manifest]:
     """All objects of a release named "shop"."""
+    documents = yaml.load_all(_rendered(json.dumps(values), file), yaml.CSafeLoader)
+    return [document for document in documents if document]
+
+
+@functools.lru_cache(maxsize=32)
+def _rendered(values: str, file: Path | None) -> str:
     files = ["--values", str(file)] if file is not None else []
-    done = helm("template", "shop", str(CHART), "--namespace", NAMESPACE, *files, values=values)
+    done = helm("template", "shop", str(CHART), "--namespace", NAMESPACE, *files, values=json.loads(values))
     assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return done.stdout
 
 
 def refusal(values: Any) -> str:

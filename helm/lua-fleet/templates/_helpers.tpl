@@ -19,7 +19,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "lua-fleet.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "lua-fleet.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | quote }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimAll "-_." | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: lua-fleet
 {{- with .Values.commonLabels }}
@@ -187,4 +187,57 @@ log_format: json
 {{- else -}}
 {{ $app.path }}
 {{- end -}}
+{{- end }}
+
+{{/* Name of the TriggerAuthentication of KEDA's temporal scaler; empty without one. */}}
+{{- define "lua-fleet.kedaAuthentication" -}}
+{{- if .Values.keda.authenticationRef -}}
+{{ .Values.keda.authenticationRef }}
+{{- else if ne .Values.temporal.auth.type "none" -}}
+{{ include "lua-fleet.fullname" . }}-temporal
+{{- end -}}
+{{- end }}
+
+{{/* Tasks that wait for the fleet or that it has in hand. Pods are named after the Deployment and its ReplicaSet. */}}
+{{- define "lua-fleet.loadQuery" -}}
+{{- $pods := printf "{namespace=%q,pod=~%q}" .Release.Namespace (printf "%s-[0-9a-z]+-[0-9a-z]+" (include "lua-fleet.fullname" .)) -}}
+sum(fleet_task_queue_tasks_in_hand{{ $pods }}) + (sum(max by (entry, kind) (fleet_task_queue_backlog_tasks{{ $pods }})) or vector(0))
+{{- end }}
+
+{{/* Volumes of the pod, but for those of the values. */}}
+{{- define "lua-fleet.volumes" -}}
+{{- $full := include "lua-fleet.fullname" . -}}
+{{- $app := .Values.application -}}
+- name: settings
+  configMap:
+    name: {{ $full }}-settings
+{{- include "lua-fleet.scratchVolumes" . }}
+{{- include "lua-fleet.temporalVolumes" . }}
+{{- if eq $app.source "initContainer" }}
+- name: application
+  emptyDir:
+    sizeLimit: {{ $app.initContainer.sizeLimit }}
+{{- else if eq $app.source "configMap" }}
+- name: application
+  configMap:
+    name: {{ $app.configMap.name | default (printf "%s-application" $full) }}
+    {{- with $app.configMap.files }}
+    items:
+      {{- range $path, $_ := . }}
+      - key: {{ include "lua-fleet.fileKey" $path }}
+        path: {{ $path }}
+      {{- end }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A duration of Prometheus, such as 1m30s. */}}
+{{- define "lua-fleet.milliseconds" -}}
+{{- $total := 0 -}}
+{{- range regexFindAll "[0-9]+(ms|s|m|h)" . -1 -}}
+{{- $number := regexFind "[0-9]+" . | int -}}
+{{- $unit := regexFind "[a-z]+" . -}}
+{{- $total = add $total (mul $number (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit)) -}}
+{{- end -}}
+{{- $total -}}
 {{- end }}
