@@ -4,7 +4,7 @@ include "lua.pxd"           # the Lua C API
 include "types.pxd"         # every C structure, and what owns it
 
 include "buffer.pyx"        # growable byte buffers
-include "alloc.pyx"         # counting allocator, memory limit, creation serials
+include "alloc.pyx"         # the memory of a state, its limit, creation serials
 include "budget.pyx"        # instruction and time budget, violations
 include "scheduler.pyx"     # tasks, run queue, parking and waking
 include "channel.pyx"       # channels and select

@@ -5,12 +5,15 @@
 # can carry on. Functions and processes are sliced instead: they yield to the event loop when their slice is over.
 
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
-from libc.stdio cimport snprintf
+
+cdef extern from "string.h" nogil:
+    char *strndup(const char *text, size_t most)
 
 cdef enum:
     HOOK_INTERVAL = 4096
     CHARGE_CLOCK = 65536        # C work between two looks at the clock
     RESUME_COST = 100           # of giving a task its turn: the hook counts anew then, and would miss tasks that yield early
+    LONGEST_REPORT = 2047
     UNYIELDING_GRACE = 1000000000   # ns past its slice that a function may spend where it cannot yield (a comparator, a pattern)
 
 
@@ -23,7 +26,6 @@ cdef int64_t monotonic() noexcept nogil:
 cdef void violate(StateC *st, uint8_t violation) noexcept nogil:
     if st.violation == VIOLATION_NONE:
         st.violation = violation
-        st.report[0] = 0
 
 
 cdef const char *violation_text(StateC *st) noexcept nogil:
@@ -38,12 +40,17 @@ cdef const char *violation_text(StateC *st) noexcept nogil:
     return b"not available here"
 
 
+cdef void keep_report(StateC *st, const char *text) noexcept nogil:
+    if st.report == NULL:
+        st.report = strndup(text, LONGEST_REPORT)
+
+
 cdef void report(StateC *st, lua_State *L, const char *text) noexcept nogil:
     """Keep `text` with the traceback of L as the report of the violation. May raise (memory), as its caller does."""
-    if st.report[0] != 0:
+    if st.report != NULL:
         return
     luaL_traceback(L, L, text, 0)
-    snprintf(st.report, sizeof(st.report), b"%s", lua_tostring(L, -1))
+    keep_report(st, lua_tostring(L, -1))
     lua_pop(L, 1)
 
 

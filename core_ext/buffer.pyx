@@ -1,6 +1,7 @@
 # Growable byte buffers. They never raise: a buffer that may not grow marks itself failed and swallows the rest,
 # so that code between two Lua calls needs no clean-up path.
 
+from libc.stdio cimport snprintf  # no-cython-lint: the files included after this one use it
 from libc.stdlib cimport free, malloc, realloc  # no-cython-lint: the files included after this one use them
 from libc.string cimport memcpy, memmove, memcmp, memset, strchr, strcmp, strlen, strstr  # no-cython-lint: the files included after this one use them
 

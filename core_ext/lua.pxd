@@ -35,7 +35,6 @@ cdef extern from "lua_api.h" nogil:
 
     # '-': never raise
     lua_State *lua_newstate(lua_Alloc f, void *ud, unsigned int seed)
-    void lua_close(lua_State *L)
     lua_CFunction lua_atpanic(lua_State *L, lua_CFunction f)
     lua_Number lua_version(lua_State *L)
     int lua_absindex(lua_State *L, int i)

@@ -90,7 +90,6 @@ typedef void (*lua_Hook)(lua_State *, lua_Debug *);
 #define FLEET_LUA_API(X)                                                                           \
   /* '-': never raise */                                                                           \
   X(lua_State *, lua_newstate, (lua_Alloc f, void *ud, unsigned seed))                             \
-  X(void, lua_close, (lua_State *L))                                                               \
   X(lua_CFunction, lua_atpanic, (lua_State *L, lua_CFunction f))                                   \
   X(lua_Number, lua_version, (lua_State *L))                                                       \
   X(int, lua_absindex, (lua_State *L, int i))                                                      \

@@ -40,7 +40,7 @@ def compile_lua(bytes source not None, str chunk_name, *, bint strip=False):
             raise MemoryError()
         return PyBytes_FromStringAndSize(out.data, out.length)
     finally:
-        lua_close(L)
+        arena_free(&st)
         free(out.data)
 
 
@@ -67,13 +67,13 @@ def set_modules(dict code):
     MODULE_CODE.update(code)
 
 
-ctypedef struct Chunk:
+ctypedef struct Bytecode:
     const char *data
     size_t size
 
 
 cdef const char *read_chunk(lua_State *L, void *ud, size_t *size) noexcept nogil:
-    cdef Chunk *chunk = <Chunk *>ud
+    cdef Bytecode *chunk = <Bytecode *>ud
     cdef const char *data = chunk.data
     size[0] = chunk.size
     chunk.data = NULL
@@ -81,7 +81,7 @@ cdef const char *read_chunk(lua_State *L, void *ud, size_t *size) noexcept nogil
     return data
 
 
-cdef bint find_chunk(StateC *st, const char *name, bint privileged, Chunk *chunk) noexcept with gil:
+cdef bint find_chunk(StateC *st, const char *name, bint privileged, Bytecode *chunk) noexcept with gil:
     cdef LuaState owner = <LuaState>st.owner
     cdef bytes code = None
     if privileged:
@@ -96,7 +96,7 @@ cdef bint find_chunk(StateC *st, const char *name, bint privileged, Chunk *chunk
 
 
 cdef int load_chunk(lua_State *L, bint privileged) noexcept nogil:
-    cdef Chunk chunk
+    cdef Bytecode chunk
     cdef const char *name = luaL_checklstring(L, 1, NULL)
     if not find_chunk(state_of(L), name, privileged, &chunk):
         return 0

@@ -291,7 +291,7 @@ cdef int write_report(lua_State *L) noexcept nogil:
         lua_xmove(dead, L, 1)
         text = lua_tostring(L, -1)
     luaL_traceback(L, dead, text, 0)
-    snprintf(st.report, sizeof(st.report), b"%s", lua_tostring(L, -1))
+    keep_report(st, lua_tostring(L, -1))
     return 0
 
 
@@ -303,9 +303,9 @@ cdef int protect(lua_State *L, lua_CFunction function, void *argument) noexcept 
 
 
 cdef void note_violation(StateC *st, lua_State *dead) noexcept nogil:
-    if st.report[0] == 0 and protect(st.L, write_report, dead) != LUA_OK:
+    if st.report == NULL and protect(st.L, write_report, dead) != LUA_OK:
         lua_pop(st.L, 1)
-        snprintf(st.report, sizeof(st.report), b"%s", violation_text(st))
+        keep_report(st, violation_text(st))
 
 
 cdef void forget_thread(StateC *st, Task *task) noexcept nogil:

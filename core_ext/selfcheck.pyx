@@ -62,7 +62,7 @@ cdef str check_layout():
         if status != LUA_OK:
             return f"its objects are laid out differently: {(<bytes>lua_tostring(st.L, -1)).decode()}"
     finally:
-        lua_close(st.L)
+        arena_free(&st)
     return ""
 
 

@@ -167,8 +167,9 @@ cdef class LuaState:
                 task.waiters = NULL
             task_free(&self.c, task)
         self.c.ready = self.c.ready_tail = NULL
-        lua_close(self.c.L)
-        self.c.L = NULL
+        arena_free(&self.c)
+        free(self.c.report)
+        self.c.report = NULL
         live_states(-1)
 
     def close(self):
@@ -185,8 +186,8 @@ cdef class LuaState:
 
     @property
     def memory_used(self):
-        """Bytes that Lua holds, the headers of the allocator included."""
-        return self.c.used
+        """Bytes that the state takes, with what its allocator holds in reserve."""
+        return self.c.held + sizeof(StateC)
 
     @property
     def instructions(self):
@@ -219,8 +220,10 @@ cdef class LuaState:
         return 0
 
     cdef object violation(self):
-        if self.c.report[0] == 0:
+        if self.c.report == NULL:
             note_violation(&self.c, self.c.L)
+        if self.c.report == NULL:
+            raise MemoryError("no memory for the report of a violation")
         return LuaViolation(VIOLATION_NAMES[self.c.violation], (<bytes>self.c.report).decode("utf-8", "replace"))
 
     def step(self, object event, double seconds=1.0, *, str function="apply", bint flush=True):
@@ -309,8 +312,8 @@ cdef int explained(lua_State *L) noexcept nogil:
     """Message handler of `guarded`: what ended the engine's own code, or a chunk body that it ran."""
     classify_error(state_of(L), L, LUA_ERRRUN)
     traced(L)
-    if state_of(L).violation and state_of(L).report[0] == 0:
-        snprintf(state_of(L).report, sizeof(state_of(L).report), b"%s", lua_tostring(L, -1))
+    if state_of(L).violation:
+        keep_report(state_of(L), lua_tostring(L, -1))
     return 1
 
 

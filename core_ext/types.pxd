@@ -68,6 +68,29 @@ cdef extern from "scan.h" nogil:
     uint64_t order_prefix(const char *text, size_t size)
 
 
+# Memory of Lua states in large pieces (alloc.pyx).
+cdef extern from "chunks.h" nogil:
+    ctypedef struct Chunk:
+        Chunk *next
+        uint32_t live           # blocks in use
+        uint32_t kind           # BlockKind of all its blocks
+    const size_t CHUNK_SIZE
+    const size_t SMALL_BLOCK    # bytes that a block of a chunk may hold, its header apart
+    Chunk *chunk_of(const void *block)
+    Chunk *chunk_take()
+    void chunk_give(Chunk *chunk)
+
+cdef enum:
+    BLOCK_CLASSES = 42          # lists of free small blocks, by size
+
+
+# Before each block that is too large for a chunk.
+ctypedef struct LargeBlock:
+    LargeBlock *next
+    LargeBlock *previous
+    size_t size                 # of all of it
+
+
 # One field of a protobuf message that the core reads or writes (proto.pyx).
 ctypedef struct ProtoField:
     uint32_t number
@@ -150,8 +173,15 @@ ctypedef struct StateC:
     lua_State *L                # the main thread: runs no user code but chunk bodies
     void *owner                 # borrowed: the LuaState that owns this struct
 
-    # memory (alloc.pyx)
-    size_t used
+    # memory (alloc.pyx); the arrays are by BlockKind
+    size_t used                 # bytes of all blocks
+    size_t held                 # bytes taken from the system for them
+    void *free_blocks[2][BLOCK_CLASSES]
+    char *fresh[2]              # the unused part of the chunk in use
+    char *fresh_end[2]
+    Chunk *chunks
+    size_t empty_chunks
+    LargeBlock *large
     size_t limit
     uint64_t serial             # the last creation serial given
     uint64_t shown              # the last number under which an object was shown (naming.pyx)
@@ -164,7 +194,7 @@ ctypedef struct StateC:
     uint64_t instructions       # spent in this step, C work included
     uint64_t instruction_limit
     int64_t deadline            # CLOCK_MONOTONIC, nanoseconds
-    char report[2048]           # the violation in words, with the Lua traceback
+    char *report                # the violation in words, with the Lua traceback; NULL before it is written
 
     # scheduler (scheduler.pyx)
     Task *tasks

@@ -84,7 +84,7 @@ class LuaState:
 
     @property
     def memory_used(self) -> int:
-        """Bytes that Lua holds."""
+        """Bytes that the state takes, with what its allocator holds in reserve."""
 
     @property
     def instructions(self) -> int:
