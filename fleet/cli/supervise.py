@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
 import logging
 import os
 import shutil
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     count = settings.workers or default_workers(cpus, cgroup_quota())
     supervisor = Supervisor(program, Release(app, 1), settings, cpus, count, notifier)
     _open(supervisor, settings, root)
+    _remember(supervisor, settings, root)
     # What is there now is shared by all workers: their collectors must not write into it.
     gc.collect()
     gc.freeze()
@@ -173,6 +175,20 @@ def _open(supervisor: Supervisor, settings: Settings, root: Path) -> None:
         raise CommandError(text, CONFIGURATION) from None
     for leftover in leftovers:
         supervisor.at_end(partial(remove, *leftover))
+
+
+def _remember(supervisor: Supervisor, settings: Settings, root: Path) -> None:
+    """Take up the quarantine of the last supervisor. Its file is ours: nobody else has the control socket."""
+    from fleet.server.datafile import state_folder
+
+    # A second fleet of the application has a control socket of its own.
+    socket = os.path.abspath(settings.control_socket) if settings.control_socket else ""
+    mark = f"-{hashlib.sha256(os.fsencode(socket)).hexdigest()[:8]}" if socket else ""
+    try:
+        supervisor.crew.suspects.keep(state_folder(root) / f"quarantine{mark}.json")
+    except RuntimeError:
+        text = "runs in quarantine would be forgotten by a restart: this user has no home directory; set XDG_STATE_HOME"
+        supervisor.journal.warn("forgotten", text)
 
 
 def _metrics(supervisor: Supervisor) -> FleetMetrics:

@@ -29,16 +29,21 @@ class Holder:
 
 
 def default_data_file(app_root: Path) -> Path:
-    """The data file for the application at ``app_root``, outside of the application's own tree.
+    """The data file for the application at ``app_root``: ``temporal.db`` in its state folder."""
+    return state_folder(app_root) / "temporal.db"
 
-    ``$XDG_STATE_HOME/lua-fleet/<directory name>-<hash of the path>/temporal.db``, ``~/.local/state`` when unset. It is
-    not below the application: a reload-on-save watcher would see every transaction.
+
+def state_folder(app_root: Path) -> Path:
+    """What outlives the processes of the application at ``app_root`` is here, outside of the application's own tree.
+
+    ``$XDG_STATE_HOME/lua-fleet/<directory name>-<hash of the path>``, ``~/.local/state`` when unset. It is not below
+    the application: a reload-on-save watcher would see every change. Raises RuntimeError for a user without a home.
     """
     root = app_root.expanduser().resolve()
     state = os.environ.get("XDG_STATE_HOME", "")
     base = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    return base / "lua-fleet" / f"{root.name or 'root'}-{digest}" / "temporal.db"
+    return base / "lua-fleet" / f"{root.name or 'root'}-{digest}"
 
 
 def running_server(data_file: Path) -> Holder | None:

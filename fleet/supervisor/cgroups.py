@@ -1,4 +1,4 @@
-"""Limits of the control group (v1 or v2) of this process and of those around it."""
+"""The control groups (v1 or v2) of this process, and their limits."""
 
 from __future__ import annotations
 
@@ -20,19 +20,27 @@ def smallest_limit(
 
     v2, v1: what the folder of a group says, None without a limit.
     """
+    unified, own = folders(controller, root, membership)
+    found = [*(v2(folder) for folder in unified), *(v1(folder) for folder in own)]
+    return min((limit for limit in found if limit is not None), default=None)
+
+
+def folders(controller: str, root: Path = ROOT, membership: Path = MEMBERSHIP) -> tuple[list[Path], list[Path]]:
+    """The folders of the groups of this process, its own before those around it: of v2, and of `controller` in v1."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
-        return None
-    found = []
+        return [], []
+    v2: list[Path] = []
+    v1: list[Path] = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            found += [v2(folder) for folder in _upward(root, path)]
+            v2 += _upward(root, path)
         elif controller in controllers.split(","):
             for base in (root / controllers, root / controller):
-                found += [v1(folder) for folder in _upward(base, path)]
-    return min((limit for limit in found if limit is not None), default=None)
+                v1 += _upward(base, path)
+    return v2, v1
 
 
 def text_of(file: Path) -> str:

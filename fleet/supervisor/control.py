@@ -47,7 +47,7 @@ def handler(supervisor: Supervisor) -> Callable[[bytes, Answer], None]:
             supervisor.drain(why="fleet drain")
             # The connection ends with the fleet.
         elif command == "release" and isinstance(request.get("run_id"), str):
-            released = supervisor.release_run(request["run_id"])
+            released = supervisor.crew.suspects.release(request["run_id"])
             reply({"ok": released, "error": "" if released else "the run is not in quarantine"})
         else:
             reply({"ok": False, "error": f"not a request: {request}"})

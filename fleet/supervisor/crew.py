@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,12 @@ from .health import judge
 from .job import Program, WorkerJob
 from .journal import Journal
 from .memory import allowed_memory, cache_share
-from .page import QUARANTINED_FROM, Page
+from .oom import OutOfMemoryKills
+from .page import Page
 from .release import Release
 from .roll import Roll
 from .settings import Settings
+from .suspects import Suspects
 from .worker import Death, Worker
 
 MAX_WORKERS = 256
@@ -40,6 +44,8 @@ class Crew:
         release: what new processes serve.
         settings: the effective ones.
         roll: replacements under way.
+        suspects: runs in whose tasks workers went down.
+        oom_kills: processes that the kernel killed for want of memory.
         leftovers: files that workers remove when the supervisor was killed.
         metrics: directory of the files that workers count in; None when nobody asks for metrics.
     """
@@ -59,6 +65,8 @@ class Crew:
         self.release = release
         self.settings = settings
         self.roll = Roll()
+        self.suspects = Suspects(self.page.quarantine, journal)
+        self.oom_kills = OutOfMemoryKills()
         self.leftovers: list[tuple[Path, int, int]] = []
         self.metrics: Path | None = None
         self._program = program
@@ -134,10 +142,15 @@ class Crew:
     def reap(self, now: float) -> list[tuple[Worker, Death]]:
         """The workers whose process has ended, with how. Each is noted, and its slot gets the next one in time."""
         ended = [(worker, death) for worker in self.workers.values() if (death := worker.reap(now)) is not None]
+        ended = [(worker, self._explained(death, now)) for worker, death in ended]
         for worker, death in ended:
             self._note_death(worker, death, now)
             self._discard(worker)
         return ended
+
+    def _explained(self, death: Death, now: float) -> Death:
+        by_others = death.code == -signal.SIGKILL and death.ending is None
+        return dataclasses.replace(death, out_of_memory=by_others and self.oom_kills.explain(now))
 
     def begin_again(self, worker: Worker, now: float) -> None:
         """Let the slot have its next process at once."""
@@ -181,6 +194,8 @@ class Crew:
         look_at_memory = now - self._memory_seen >= _MEMORY_EVERY
         if look_at_memory:
             self._memory_seen = now
+            self.oom_kills.look(now)
+            self.suspects.save()
         for worker in self.workers.values():
             if not worker.pid:
                 continue
@@ -216,21 +231,13 @@ class Crew:
         if seconds > OVERDUE:
             worker.suspected = activating.since
             where = f"has been in an activation of worker {worker.number} for {seconds:.1f} s"
-            self._suspect(activating.run_id, worker, where)
-
-    def _suspect(self, run_id: str, worker: Worker, where: str) -> None:
-        count = self.page.quarantine.add(run_id)
-        text = f"run {run_id} {where}, number {count}"
-        self._journal.error("suspect", text, slot=worker.number, run_id=run_id, count=count)
-        if count == QUARANTINED_FROM:
-            text = f"run {run_id} is in quarantine: its tasks are failed unrun, until `fleet release {run_id}`"
-            self._journal.error("quarantine", text, run_id=run_id, count=count)
+            self.suspects.count(activating.run_id, worker.number, where)
 
     def _note_death(self, worker: Worker, death: Death, now: float) -> None:
         fields: dict[str, Any] = {"slot": worker.number, "pid": death.pid, "how": death.how, "reason": death.reason}
         fields["lived"] = round(death.lived, 3)
         if death.crashed and death.run_id and not worker.suspected:
-            self._suspect(death.run_id, worker, f"was in hand when worker {worker.number} went down")
+            self.suspects.count(death.run_id, worker.number, f"was in hand when worker {worker.number} went down")
         asked = death.ending is not None and death.ending.event not in ("hung", "stuck")
         if asked and death.ending is not None:
             worker.next_start = now

@@ -18,7 +18,7 @@ from fleet.metrics.exposition import Exposition
 
 STATES = ("waiting", "starting", "ready", "draining", "ending")
 
-_REASONS = ("signal", "exit", "hung", "stuck", "drain", "reload", "age", "memory", "scale")
+_REASONS = ("signal", "exit", "oom", "hung", "stuck", "drain", "reload", "age", "memory", "scale")
 _RELOADS = {"reloaded": "done", "reload-refused": "refused", "reload-invalid": "invalid", "rolled-back": "rolled_back"}
 
 _BY_SLOT = {

@@ -196,13 +196,13 @@ class Quarantine:
                 break
         return {run_id: count for _, run_id, count in sorted(rows) if count}
 
-    def add(self, run_id: str) -> int:
-        """Count one more worker that went down in the run; returns how many.
+    def add(self, run_id: str, more: int = 1) -> int:
+        """Count `more` workers that went down in the run; returns how many there are.
 
         When the table is full the oldest suspect is forgotten, and a run in quarantine only if there is no suspect.
         """
         row = self._find(run_id)
-        count = 1 if row is None else row[_COUNT] + 1
+        count = more if row is None else row[_COUNT] + more
         if row is None:
             row = min(self._rows, key=lambda row: (row[_COUNT] and 1 + (row[_COUNT] >= QUARANTINED_FROM), row[_SERIAL]))
         serial = 1 + max(row[_SERIAL] for row in self._rows)

@@ -142,13 +142,6 @@ class Supervisor:
             self.crew.scale(count, time.monotonic())
         return self.crew.target
 
-    def release_run(self, run_id: str) -> bool:
-        """Let the tasks of a run be run again; False when it is not in quarantine."""
-        released = self.crew.page.quarantine.release(run_id)
-        if released:
-            self.journal.note("release", f"run {run_id} is let out of quarantine", run_id=run_id)
-        return released
-
     def open(
         self, listener: socket.socket, complete: Callable[[bytes], bool], handle: Callable[[bytes, Answer], None]
     ) -> None:

@@ -51,6 +51,7 @@ class Death:
         run_id: the run whose activation it was in, "" without one.
         stacks: what it dumped, "" when nothing.
         generation: the generation that it served.
+        out_of_memory: whether the kernel killed it for want of memory.
     """
 
     pid: int
@@ -61,24 +62,30 @@ class Death:
     run_id: str
     stacks: str
     generation: int
+    out_of_memory: bool = False
 
     @property
     def crashed(self) -> bool:
-        """Whether what it ran can be the cause: it hung, got stuck, or broke; not killed from outside."""
+        """Whether what it ran can be the cause: it hung, got stuck, broke or took all memory; nobody killed it."""
         if self.ending is not None:
             return self.ending.event in ("hung", "stuck")
-        return self.code < 0 and -self.code not in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+        by_somebody = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+        return self.out_of_memory or (self.code < 0 and -self.code not in by_somebody)
 
     @property
     def reason(self) -> str:
-        """Why in one word: what it was told, else ``signal`` or ``exit``."""
+        """Why in one word: what it was told, else ``oom``, ``signal`` or ``exit``."""
         if self.ending is not None:
             return self.ending.event
+        if self.out_of_memory:
+            return "oom"
         return "signal" if self.code < 0 else "exit"
 
     @property
     def how(self) -> str:
-        """``exit code 3``, ``SIGKILL``."""
+        """``exit code 3``, ``SIGKILL``, ``SIGKILL (out of memory)``."""
+        if self.out_of_memory:
+            return "SIGKILL (out of memory)"
         return signal.Signals(-self.code).name if self.code < 0 else f"exit code {self.code}"
 
 

@@ -1,7 +1,8 @@
 """A supervisor over workers that misbehave on request: ``odd_fleet.py APP SOCKET PLAN [NAME=VALUE ...]``.
 
 PLAN is a file with what a worker of each generation does, by generation: ``fine``, ``hang``, ``stuck``, ``fat``,
-``deaf`` (does not end when told) or ``code N``; with a slot (``1:hang``) the others are fine. Validation fails with
+``deaf`` (does not end when told), ``killed`` (in an activation, by SIGKILL; ``starved``: by the kernel, for want of
+memory) or ``code N``; with a slot (``1:hang``) the others are fine. Validation fails with
 what the file ``problems`` beside it holds.
 """
 
@@ -23,6 +24,7 @@ from fleet.supervisor.cpus import allowed_cpus
 from fleet.supervisor.files import listen
 from fleet.supervisor.job import Program, WorkerJob
 from fleet.supervisor.notify import Notifier
+from fleet.supervisor.oom import OutOfMemoryKills
 from fleet.supervisor.page import Activating, State
 from fleet.supervisor.release import Release
 from fleet.supervisor.settings import resolve
@@ -31,6 +33,7 @@ from fleet.supervisor.supervisor import Supervisor
 APP, SOCKET, PLAN = (Path(arg) for arg in sys.argv[1:4])
 # There is no server that could say anything about task queues.
 FLAGS: dict[str, str | None] = {"scaling": "off", **dict(arg.split("=", 1) for arg in sys.argv[4:])}
+OOM_KILLS = PLAN.with_name("memory.events")
 RUN = "01a2b3c4-0000-4000-8000-1234567890ab"
 
 
@@ -52,6 +55,11 @@ def work(job: WorkerJob) -> int:
     ballast = b""
     if what == "stuck":
         job.block.activating = Activating(RUN, time.monotonic_ns())
+    if what in ("killed", "starved"):
+        job.block.activating = Activating(RUN, time.monotonic_ns())
+        if what == "starved":
+            OOM_KILLS.write_text(f"oom_kill {1 + int(OOM_KILLS.read_text().split()[1])}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
     while not told:
         if what == "hang":
             job.block.activating = Activating(RUN, time.monotonic_ns())
@@ -83,6 +91,10 @@ def main() -> None:
     supervisor = Supervisor(
         program, Release(load_app(APP), 1), settings, allowed_cpus(), settings.workers or 2, notifier
     )
+    OOM_KILLS.write_text("oom_kill 7\n")
+    PLAN.with_name("membership").write_text("0::/\n")
+    supervisor.crew.oom_kills = OutOfMemoryKills(PLAN.parent, PLAN.with_name("membership"))
+    supervisor.crew.suspects.keep(PLAN.with_name("quarantine.json"))
     supervisor.open(listen(SOCKET), control.complete, control.handler(supervisor))
     end = supervisor.run()
     os._exit(end.code or 128 + end.signal if end.signal else end.code)
