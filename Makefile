@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: bench-fleet help setup browser prometheus helm demo test lint types bench debug asan chaos package clean
+.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-fleet guard guard-record debug asan chaos package clean
 
 help:
 	@grep -E '^# make|^[a-z-]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z-]+)\t/make \1\t/' | expand -t 16
@@ -34,6 +34,11 @@ prometheus: ## Prometheus and promtool, for the tests of the metrics (Debian, Ub
 	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends prometheus; }
 
+valgrind: ## callgrind, for the counts of instructions (Debian, Ubuntu)
+	@command -v valgrind >/dev/null || { \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends valgrind; }
+
 helm: setup ## Helm and the schemas of custom resources, for the tests of the chart (Linux on x86-64)
 	$(BIN)/python tests/helm/fetch_helm.py build/tools
 	$(BIN)/python tests/helm/fetch_crds.py build/tools/crds
@@ -55,13 +60,19 @@ types: setup ## mypy, strict
 bench: setup ## benchmarks against peers, as a table of ratios
 	$(BIN)/python benchmarks/run.py
 
+bench-fleet: setup ## what a second worker process adds
+	$(BIN)/python benchmarks/fleet_workers.py
+
+guard: setup ## instructions of the native hot paths, against the recorded ones
+	PYTHONPATH=. $(BIN)/python benchmarks/guard.py
+
+guard-record: setup ## make the counts of now the recorded ones
+	PYTHONPATH=. $(BIN)/python benchmarks/guard.py --record
+
 # The debug builds live in directories of their own, so that `fleet` in the checkout stays the release build.
 build/%/site: $(CORE_SOURCES) setup.py $(VENV)/.ready
 	FLEET_BUILD=$* $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ .
 	@touch $@
-
-bench-fleet: setup ## what a second worker process adds
-	$(BIN)/python benchmarks/fleet_workers.py
 
 debug: build/debug/site ## core tests on a build that counts live objects
 	PYTHONPATH=build/debug/site FLEET_EXPECT_BUILD=debug $(BIN)/pytest -q -n 2 tests/core tests/lua
