@@ -1,11 +1,15 @@
 # The members of an object that is written: collected from the table, and put in the order of their keys.
 
+cdef bint text_less(const LuaText *a, const LuaText *b) noexcept nogil:
+    cdef size_t size, other_size
+    cdef const char *text = text_of(a, &size)
+    cdef const char *other = text_of(b, &other_size)
+    cdef int order = memcmp(text, other, min(size, other_size))
+    return order < 0 or (order == 0 and size < other_size)
+
+
 cdef inline bint member_less(JsonMember *a, JsonMember *b) noexcept nogil:
-    cdef int order
-    if a.prefix != b.prefix:
-        return a.prefix < b.prefix
-    order = memcmp(a.key, b.key, a.size if a.size < b.size else b.size)
-    return order < 0 or (order == 0 and a.size < b.size)
+    return a.prefix < b.prefix if a.prefix != b.prefix else text_less(a.key, b.key)
 
 
 cdef void sort_few(JsonMember *members, size_t count) noexcept nogil:
@@ -47,66 +51,62 @@ cdef void sort_members(JsonMember *members, JsonMember *spare, size_t count) noe
 
 cdef void sort_object(JsonMember *members, JsonMember *spare, size_t count) noexcept nogil:
     """Sort the members of an object by their keys."""
-    cdef size_t common, same, i
+    cdef size_t common, same, size, i
+    cdef const char *first
+    cdef const char *key
     if count > 12:
         # Long lists of keys tend to begin alike (customer-1, customer-2 ...): let the prefixes begin where they differ.
-        common = members[0].size
+        first = text_of(members[0].key, &common)
         for i in range(1, count):
+            key = text_of(members[i].key, &size)
             same = 0
-            while same < common and same < members[i].size and members[i].key[same] == members[0].key[same]:
+            while same < common and same < size and key[same] == first[same]:
                 same += 1
             common = same
         if common > 0:
             for i in range(count):
-                members[i].prefix = order_prefix(members[i].key + common, members[i].size - common)
+                key = text_of(members[i].key, &size)
+                members[i].prefix = order_prefix(key + common, size - common)
     sort_members(members, spare, count)
 
 
-cdef inline bint is_dropped(lua_State *L, int index, int kind) noexcept nogil:
+cdef bint is_dropped(lua_State *L, const LuaNode *node) noexcept nogil:
     """Is the value a host object, which no member of a JSON object can be? (An error object is its message.)"""
-    if kind == LUA_TLIGHTUSERDATA:
-        return lua_touserdata(L, index) != NULL
-    if kind != LUA_TUSERDATA:
-        return False
-    if not error_fields(L, index):
-        return True
-    lua_pop(L, 1)
-    return False
+    cdef LuaSlot slot
+    cdef bint dropped
+    cdef int top = lua_gettop(L)
+    if node.tag == TAG_LIGHT:
+        return node.word.object != NULL
+    slot.word = node.word
+    slot.tag = node.tag
+    push_slot(L, slot)
+    dropped = not error_fields(L, top + 1)
+    lua_settop(L, top)
+    return dropped
 
 
-cdef bint collect_members(JsonWriter *w, int index, int *top) noexcept nogil:
-    """List the table's members on w.members. Stack: ..., first key, first value -> ..., those that wait there."""
-    cdef lua_State *L = w.L
+cdef bint collect_members(JsonWriter *w, const LuaTable *table, size_t first) noexcept nogil:
+    """List the table's members on w.members; `first`: its first place with a value, which is a node."""
+    cdef const LuaNode *node = table.nodes + (first - table.array_size)
+    cdef const LuaNode *end = table.nodes + (place_count(table) - table.array_size)
     cdef JsonMember *member
-    cdef int slot = top[0]
-    cdef int last = slot + 2 * WRITE_STACKED
     cdef uint32_t count = 0
-    cdef int kind
-    while True:
-        # stack: ..., key (at slot + 1), value
-        if lua_type(L, slot + 1) != LUA_TSTRING:
-            return refuse_keys(w, index, top[0])
-        count += 1
-        kind = lua_type(L, slot + 2)
-        if not is_dropped(L, slot + 2, kind):
-            member = <JsonMember *>buffer_room(w.members, sizeof(JsonMember))
-            if member == NULL:
-                return refuse_value(w, b"there is not enough memory to encode the value")
-            w.members.length += sizeof(JsonMember)
-            member.key = lua_tolstring(L, slot + 1, &member.size)
-            member.prefix = order_prefix(member.key, member.size)
-            member.kind = kind
-            member.slot = 0
-            if slot < last and writer_room(w, slot + 2):
-                member.slot = slot + 2
-                slot += 2
-                lua_pushvalue(L, slot - 1)
-            else:
-                lua_settop(L, slot + 1)
-        else:
-            lua_settop(L, slot + 1)
-        if not lua_next(L, index):
-            break
+    cdef const char *key
+    cdef size_t size
+    while node < end:
+        if not tag_is_nil(node.tag):
+            if not tag_is_string(node.key_tag):
+                return refuse_keys(w, table)
+            count += 1
+            if (node.tag != TAG_LIGHT and node.tag != TAG_USERDATA) or not is_dropped(w.L, node):
+                member = <JsonMember *>buffer_room(w.members, sizeof(JsonMember))
+                if member == NULL:
+                    return refuse_value(w, b"there is not enough memory to encode the value")
+                w.members.length += sizeof(JsonMember)
+                member.key = <const LuaText *>node.key.object
+                member.node = node
+                key = text_of(member.key, &size)
+                member.prefix = order_prefix(key, size)
+        node += 1
     writer_charge(w, count)
-    top[0] = slot
     return True

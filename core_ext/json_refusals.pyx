@@ -54,40 +54,37 @@ cdef inline bint is_word(char c) noexcept nogil:
     return c == b"_" or b"a" <= c <= b"z" or b"A" <= c <= b"Z" or b"0" <= c <= b"9"
 
 
-cdef bint refuse_cycle_or_depth(JsonWriter *w, int index) noexcept nogil:
-    """The table at `index` is one level too deep: say whether that is because a table contains itself."""
+cdef bint refuse_cycle_or_depth(JsonWriter *w, const LuaTable *table) noexcept nogil:
+    """The table is one level too deep: say whether that is because a table contains itself."""
     cdef int outer, inner
-    cdef const void *table
-    w.tables[JSON_DEPTH] = index
+    w.tables[JSON_DEPTH] = table
     for inner in range(1, JSON_DEPTH + 1):
-        table = lua_topointer(w.L, w.tables[inner])
         for outer in range(inner):
-            if lua_topointer(w.L, w.tables[outer]) == table:
+            if w.tables[outer] == w.tables[inner]:
                 w.path_depth = inner + 1
                 return refuse_value(w, b"cannot encode a table that contains itself")
     return refuse_value(w, b"cannot encode a value that is nested more than 128 levels deep")
 
 
-cdef bint refuse_keys(JsonWriter *w, int index, int top) noexcept nogil:
-    """Say why the keys of the table at `index` are neither strings nor 1..n."""
-    cdef lua_State *L = w.L
-    cdef lua_Integer count = 0, highest = 0, key
+cdef bint refuse_keys(JsonWriter *w, const LuaTable *table) noexcept nogil:
+    """Say why the keys of the table are neither strings nor 1..n."""
+    cdef lua_Integer count = 0, highest = 0
     cdef bint strings = False, odd_numbers = False, others = False
-    lua_settop(L, top)
-    lua_pushnil(L)
-    while lua_next(L, index):
-        lua_pop(L, 1)
-        if lua_type(L, -1) == LUA_TSTRING:
+    cdef size_t place = seek_value(table, 0)
+    cdef LuaSlot key
+    while place < place_count(table):
+        key = key_at(table, place)
+        if tag_is_string(key.tag):
             strings = True
-        elif lua_type(L, -1) != LUA_TNUMBER:
+        elif key.tag & 15 != LUA_TNUMBER:
             others = True
         else:
-            key = lua_tointegerx(L, -1, NULL)
             count += 1
-            if not lua_isinteger(L, -1) or key < 1:
+            if key.tag != TAG_INTEGER or key.word.integer < 1:
                 odd_numbers = True
-            elif key > highest:
-                highest = key
+            elif key.word.integer > highest:
+                highest = key.word.integer
+        place = seek_value(table, place + 1)
     if others:
         return refuse_value(w, b"cannot encode a table with keys that are neither strings nor numbers")
     if strings:

@@ -93,25 +93,27 @@ cdef inline bint write_key(Buffer *b, const char *key, size_t size, bint first) 
     return True
 
 
-cdef void write_number(JsonWriter *w, int index) noexcept nogil:
-    cdef char *out = buffer_room(w.out, NUMBER_SIZE)
-    cdef double value
+cdef inline void write_integer(Buffer *b, lua_Integer value) noexcept nogil:
+    cdef char *out = buffer_room(b, NUMBER_SIZE)
+    if out != NULL:
+        b.length += format_integer(out, value)
+
+
+cdef void write_float(Buffer *b, double value) noexcept nogil:
+    """Append the number as JSON has it: a float with an integral value is written without a point, NaN and inf are null."""
+    cdef char *out = buffer_room(b, NUMBER_SIZE)
     cdef int64_t integer
     if out == NULL:
         return
-    if lua_isinteger(w.L, index):
-        w.out.length += format_integer(out, lua_tointegerx(w.L, index, NULL))
-        return
-    value = lua_tonumberx(w.L, index, NULL)
     if -9007199254740992.0 <= value <= 9007199254740992.0:
         integer = <int64_t>value
         if value == <double>integer:
             if integer == 0 and 1.0 / value < 0:
-                buffer_text(w.out, b"-0")
+                buffer_text(b, b"-0")
             else:
-                w.out.length += format_integer(out, integer)
+                b.length += format_integer(out, integer)
             return
     elif value != value or isinf(value):
-        buffer_text(w.out, b"null")
+        buffer_text(b, b"null")
         return
-    w.out.length += format_double(out, value)
+    b.length += format_double(out, value)

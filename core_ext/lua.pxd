@@ -1,6 +1,8 @@
 # The Lua 5.5 C API as Cython sees it. Declarations only, grouped as in lua_api.h by what a call may do
 # outside a protected call: never raise, raise for want of memory, raise anything.
 
+from libc.stdint cimport uint8_t
+
 cdef extern from "lua_api.h" nogil:
     ctypedef struct lua_State:
         pass
@@ -158,3 +160,38 @@ cdef extern from "lua_api.h" nogil:
     void lua_call(lua_State *L, int na, int nr)
     int lua_pcall(lua_State *L, int na, int nr, int h)
     int lua_yield(lua_State *L, int nr)
+
+
+# Lua's objects as they lie in memory.
+cdef extern from "lua_layout.h" nogil:
+    const int TAG_FALSE, TAG_TRUE, TAG_LIGHT, TAG_INTEGER, TAG_FLOAT, TAG_SHORT_STRING, TAG_LONG_STRING, TAG_TABLE
+    const int TAG_USERDATA
+    ctypedef union LuaWord:
+        const void *object
+        lua_Integer integer
+        lua_Number number
+    ctypedef struct LuaSlot:
+        LuaWord word
+        uint8_t tag
+    ctypedef struct LuaNode:
+        LuaWord word
+        uint8_t tag
+        uint8_t key_tag
+        LuaWord key
+    ctypedef struct LuaText:
+        pass
+    ctypedef struct LuaTable:
+        unsigned int array_size
+        LuaNode *nodes
+        const void *metatable
+    bint tag_is_nil(uint8_t tag)
+    bint tag_is_string(uint8_t tag)
+    const char *text_of(const LuaText *text, size_t *size)
+    size_t place_count(const LuaTable *table)
+    LuaSlot array_slot(const LuaTable *table, size_t place)
+    LuaSlot slot_at(const LuaTable *table, size_t place)
+    LuaSlot key_at(const LuaTable *table, size_t place)
+    size_t seek_value(const LuaTable *table, size_t place)
+    size_t array_run(const LuaTable *table)
+    void push_slot(lua_State *L, LuaSlot slot)
+    LuaSlot top_slot(lua_State *L)

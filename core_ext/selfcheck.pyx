@@ -16,7 +16,7 @@ cdef str bind_lua():
 
 
 cdef int probe(lua_State *L) noexcept nogil:
-    """Protected: 0 if serials are found where the allocator put them, for each type of object, and arrays' sizes."""
+    """Protected: 0 if serials are found where the allocator put them, for each type of object, and the layout is ours."""
     cdef uint64_t before
     luaL_checkversion_(L, LUA_VERSION_NUM, 8 * 16 + 8)
     before = state_of(L).serial
@@ -36,13 +36,137 @@ cdef int probe(lua_State *L) noexcept nogil:
     lua_pushcfunction(L, probe)
     if serial_of(L, -1) != 0:
         return luaL_error(L, b"C function")
-    lua_createtable(L, 7, 3)
-    if array_part(L, -1) != 7:
-        return luaL_error(L, b"array")
-    lua_createtable(L, 0, 3)
-    if array_part(L, -1) != 0:
-        return luaL_error(L, b"array")
+    check_values(L)
+    check_table(L)
     return check_weakness(L)
+
+
+cdef bint is_seen_as(lua_State *L, uint8_t tag, int64_t word) noexcept nogil:
+    """Is the value on the top of the stack seen with this tag and this word? It is popped."""
+    cdef LuaSlot slot = top_slot(L)
+    lua_pop(L, 1)
+    return slot.tag == tag and slot.word.integer == word
+
+
+cdef bint reads(lua_State *L, const char *text) noexcept nogil:
+    """Is the string on the top of the stack, of whatever length, seen with this text? It is popped."""
+    cdef size_t size
+    cdef const LuaText *seen = <const LuaText *>lua_topointer(L, -1)
+    cdef const char *found
+    lua_pushvalue(L, -1)
+    if not is_seen_as(L, TAG_SHORT_STRING if strlen(text) <= 40 else TAG_LONG_STRING, <int64_t>seen):
+        return False
+    found = text_of(seen, &size)
+    lua_pop(L, 1)
+    return size == strlen(text) and memcmp(found, text, size + 1) == 0
+
+
+cdef int check_values(lua_State *L) noexcept nogil:
+    """Raise unless every type of value is laid out on the stack, and strings in memory, as lua_layout.h says."""
+    cdef double third = 1.0 / 3
+    cdef int64_t bits
+    cdef LuaSlot slot
+    cdef const char *long_text = b"a string that is longer than the forty bytes of a short one"
+    memcpy(&bits, &third, 8)
+    lua_pushboolean(L, False)
+    if top_slot(L).tag != TAG_FALSE:
+        return luaL_error(L, b"false")
+    lua_pushboolean(L, True)
+    if top_slot(L).tag != TAG_TRUE:
+        return luaL_error(L, b"true")
+    lua_pushnil(L)
+    if not tag_is_nil(top_slot(L).tag):
+        return luaL_error(L, b"nil")
+    lua_pushinteger(L, -7)
+    if not is_seen_as(L, TAG_INTEGER, -7):
+        return luaL_error(L, b"integer")
+    lua_pushnumber(L, third)
+    if not is_seen_as(L, TAG_FLOAT, bits):
+        return luaL_error(L, b"float")
+    lua_pushlightuserdata(L, L)
+    if not is_seen_as(L, TAG_LIGHT, <int64_t>L):
+        return luaL_error(L, b"light userdata")
+    lua_newuserdatauv(L, 16, 1)
+    if not is_seen_as(L, TAG_USERDATA, <int64_t>lua_touserdata(L, -1) - USERDATA_OFFSET):
+        return luaL_error(L, b"userdata")
+    lua_newtable(L)
+    if not is_seen_as(L, TAG_TABLE, <int64_t>lua_topointer(L, -1)):
+        return luaL_error(L, b"table")
+    lua_pushstring(L, b"")
+    if not reads(L, b""):
+        return luaL_error(L, b"empty string")
+    lua_pushstring(L, b"short")
+    if not reads(L, b"short"):
+        return luaL_error(L, b"short string")
+    lua_pushstring(L, long_text)
+    if not reads(L, long_text):
+        return luaL_error(L, b"long string")
+    # A function and a coroutine have their types in their tags, whatever the variant.
+    lua_pushcfunction(L, probe)
+    lua_pushthread(L)
+    if top_slot(L).tag & 15 != LUA_TTHREAD:
+        return luaL_error(L, b"coroutine")
+    lua_pop(L, 1)
+    if top_slot(L).tag & 15 != LUA_TFUNCTION:
+        return luaL_error(L, b"function")
+    slot.word.integer = 41
+    slot.tag = TAG_INTEGER
+    push_slot(L, slot)
+    if not lua_isinteger(L, -1) or lua_tointeger(L, -1) != 41:
+        return luaL_error(L, b"stack")
+    return 0
+
+
+cdef int check_table(lua_State *L) noexcept nogil:
+    """Raise unless tables are laid out in memory as lua_layout.h says."""
+    cdef const LuaTable *table
+    cdef LuaSlot slot
+    cdef size_t place, found = 0
+    cdef int i
+    lua_createtable(L, 7, 3)
+    table = <const LuaTable *>lua_topointer(L, -1)
+    if table.array_size != 7 or place_count(table) != 7 + 4 or seek_value(table, 0) != 7 + 4 or table.metatable != NULL:
+        return luaL_error(L, b"empty table")
+    for i in range(1, 6):
+        lua_pushinteger(L, i * 100)
+        lua_rawseti(L, -2, i)
+    lua_pushboolean(L, True)
+    lua_rawseti(L, -2, 7)
+    for i in range(5):
+        slot = array_slot(table, i)
+        if slot.tag != TAG_INTEGER or slot.word.integer != (i + 1) * 100:
+            return luaL_error(L, b"array")
+    if array_run(table) != 5 or seek_value(table, 5) != 6 or slot_at(table, 6).tag != TAG_TRUE:
+        return luaL_error(L, b"array with a hole")
+    lua_pushstring(L, b"value")
+    lua_setfield(L, -2, b"key")
+    lua_pushinteger(L, 5)
+    lua_rawseti(L, -2, -5)
+    lua_pushinteger(L, 6)
+    lua_setfield(L, -2, b"gone")
+    lua_pushnil(L)
+    lua_setfield(L, -2, b"gone")
+    place = seek_value(table, 7)
+    while place < 7 + 4:
+        slot = key_at(table, place)
+        if slot.tag == TAG_INTEGER and slot.word.integer == -5:
+            found += slot_at(table, place).tag == TAG_INTEGER and slot_at(table, place).word.integer == 5
+        else:
+            push_slot(L, slot)
+            push_slot(L, slot_at(table, place))
+            found += reads(L, b"value") and reads(L, b"key")
+        place = seek_value(table, place + 1)
+    if found != 2 or place != 7 + 4:
+        return luaL_error(L, b"members")
+    lua_newtable(L)
+    lua_pushvalue(L, -1)
+    lua_setmetatable(L, -3)
+    if table.metatable != lua_topointer(L, -1):
+        return luaL_error(L, b"metatable")
+    table = <const LuaTable *>lua_topointer(L, -1)
+    if table.array_size != 0 or seek_value(table, 0) != place_count(table):
+        return luaL_error(L, b"table without members")
+    return 0
 
 
 cdef str check_layout():
