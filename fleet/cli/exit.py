@@ -19,7 +19,7 @@ TERMINATED = 143
 EXIT_CODES = """\
 exit codes:
   0    success
-  1    what was run failed: workflow, function, tests, check or replay
+  1    what was run failed: workflow, function, tests, check or replay; or its result could not be written
   2    wrong use of the command line
   3    configuration error: the application does not load
   4    Temporal cannot be reached, or the embedded server is in trouble
@@ -48,8 +48,16 @@ def leave(code: int) -> NoReturn:
     The ordinary end of a Python process that ran a Temporal worker crashes in one of ten cases, after its work is
     done; who judges a command by its exit code must not see that.
     """
-    for stream in (sys.stdout, sys.stderr):
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError):
         # The reader of the pipe may have gone; its own exit code tells.
+        pass
+    except OSError as error:
+        # Nobody has the result, so that this was no success.
+        code = code or FAILED
         with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+            sys.stderr.write(f"error: the result cannot be written: {error.strerror}\n")
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
     os._exit(code)

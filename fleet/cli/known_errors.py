@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from .exit import CONFIGURATION, FAILED, SERVER, CommandError
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 # By the module that defines them: whoever raised one has imported it, and a quick command imports none of them.
 _KNOWN = (
@@ -22,6 +25,9 @@ _KNOWN = (
 
 def known_error(error: Exception) -> CommandError | None:
     """The message and exit code for `error`, None when it is none of a user's making."""
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        where = f" for {error.filename}" if error.filename else ""
+        return CommandError(f"no space is left{where}\n    free some, and try again", FAILED)
     if isinstance(error, ImportError):
         return CommandError(f"the installation of fleet does not work: {error}", CONFIGURATION)
     for module, name, code in _KNOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -127,7 +128,9 @@ def _tell(error: CommandError, code: int, source: Exception | None = None) -> in
     from .output import say_error
 
     if str(error):
-        say_error(str(error))
+        # The exit code tells, even where the message finds no room.
+        with contextlib.suppress(OSError):
+            say_error(str(error))
     _debug(source or error)
     return code
 

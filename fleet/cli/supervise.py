@@ -10,11 +10,12 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.metrics.exposition import make_directory
+from fleet.metrics.exposition import NoRoom, make_directory
 from fleet.registry import App, load_app
 from fleet.supervisor import control, web
 from fleet.supervisor.cpus import allowed_cpus, cgroup_quota, default_workers
@@ -33,6 +34,7 @@ from fleet.supervisor.supervisor import FleetEnd, Supervisor
 from .apps import add_app_argument, app_directory, open_app
 from .exit import CONFIGURATION, INTERNAL, SERVER, CommandError
 from .fleet_settings import add_flags, settings_of
+from .known_errors import NO_SPACE
 from .log_lines import JsonLines, Lines
 from .output import stderr
 
@@ -166,12 +168,15 @@ def _open(supervisor: Supervisor, settings: Settings, root: Path) -> None:
         if settings.listen is not None:
             where = "{}:{}".format(*settings.listen)
             listener = web.listen(*settings.listen)
-            where = "the directory of the metrics"
             supervisor.open(listener, web.complete, web.handler(supervisor, _metrics(supervisor).page))
-    except (FileInUse, OSError) as error:
+    except (FileInUse, NoRoom, OSError) as error:
         for leftover in leftovers:
             remove(*leftover)
-        text = f"{where}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        text = str(error)
+        if isinstance(error, OSError):
+            text = f"{where}: {error.strerror or error}"
+            if error.errno in NO_SPACE:
+                text += "\n    free some space there, or give another place"
         raise CommandError(text, CONFIGURATION) from None
     for leftover in leftovers:
         supervisor.at_end(partial(remove, *leftover))
@@ -192,8 +197,8 @@ def _remember(supervisor: Supervisor, settings: Settings, root: Path) -> None:
 
 
 def _metrics(supervisor: Supervisor) -> FleetMetrics:
-    """The metrics of the fleet, which its workers take part in. Raises OSError."""
-    directory = make_directory()
+    """The metrics of the fleet, which its workers take part in. Raises NoRoom, OSError."""
+    directory = make_directory(supervisor.crew.target + 1)
     supervisor.at_end(partial(shutil.rmtree, directory, ignore_errors=True))
     supervisor.crew.metrics = directory
     metrics = FleetMetrics(directory, lambda: status_of(supervisor))
@@ -205,7 +210,9 @@ def _leave(end: FleetEnd) -> int:
     if not end.signal:
         return end.code
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        # A full disk changes nothing about how the fleet has ended.
+        with suppress(OSError):
+            stream.flush()
     # Whoever waits for this process sees the truth: it ended by that signal.
     signal.signal(end.signal, signal.SIG_DFL)
     signal.raise_signal(end.signal)

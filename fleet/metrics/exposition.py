@@ -19,13 +19,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from .store import forget_gauges, positions, used_bytes
+from .store import SLOT_BYTES, forget_gauges, positions, used_bytes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _PREFIX = "lua-fleet-metrics"
 _SHARED_MEMORY = Path("/dev/shm")
 _NUMBER = struct.Struct("d")
+
+
+class NoRoom(Exception):
+    """There is no space for the files of the slots; the text says where, how much is missing, and what to do."""
 
 
 class Exposition:
@@ -130,18 +134,41 @@ class _Sums(Collector):
         return series
 
 
-def make_directory() -> Path:
+def make_directory(slots: int) -> Path:
     """A directory for the files of this fleet, in memory where that is possible; the caller removes it at the end.
 
-    Those of fleets of this user that were killed before they could are removed. Raises OSError.
+    Those of fleets of this user that were killed before they could are removed.
+
+    Args:
+        slots: how many there must be room for; the supervisor counts in one of its own.
+
+    Raises NoRoom, OSError.
     """
-    root = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    needed = slots * SLOT_BYTES
+    roots = [root for root in (_SHARED_MEMORY, Path(tempfile.gettempdir())) if os.access(root, os.W_OK)]
+    for root in roots:
+        _remove_left(root)
+        if _free_bytes(root) >= needed:
+            return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getuid()}-{os.getpid()}-", dir=root))
+    free = ", ".join(f"{root} has {_free_bytes(root) / (1 << 20):.1f}" for root in roots)
+    raise NoRoom(
+        f"the metrics need {needed / (1 << 20):.1f} MiB of space: {free}\n"
+        "    free some, or do without metrics and probes (listen: off, --listen off)"
+    )
+
+
+def _remove_left(root: Path) -> None:
     for path in root.glob(f"{_PREFIX}-{os.getuid()}-*"):
         pid = path.name.split("-")[4]
         # A pid of our own is that of an earlier container's first process.
         if pid == str(os.getpid()) or not _is_running(int(pid)):
             shutil.rmtree(path, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getuid()}-{os.getpid()}-", dir=root))
+
+
+def _free_bytes(root: Path) -> float:
+    facts = os.statvfs(root)
+    # A file system in memory without a limit has no blocks.
+    return facts.f_bavail * facts.f_frsize if facts.f_blocks else math.inf
 
 
 def _is_running(pid: int) -> bool:

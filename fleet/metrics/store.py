@@ -19,6 +19,9 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 _INITIAL_BYTES = 1 << 18
+SLOT_BYTES = 3 * _INITIAL_BYTES
+"""What the files of a slot take at first: of counters, of gauges and of histograms."""
+
 _MOST_BYTES = 16 << 20
 """Of one file: what senders name, such as activity types, adds up over the processes of a slot."""
 
@@ -122,6 +125,9 @@ def _create(path: Path) -> None:
     try:
         os.posix_fallocate(descriptor, 0, _INITIAL_BYTES)
         unfinished.rename(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
 
@@ -137,18 +143,20 @@ class Store:
         self._cells: dict[tuple[str, str], Cell] = {}
         self._files: dict[str, NumberFile] = {}
         self._where: tuple[Path, str] | None = None
-        self._is_full = False
+        self._waiting: list[tuple[Cell, str, str]] = []
+        self._is_told = False
 
     def attach(self, directory: Path, slot: str) -> None:
         """From now on count in the files of ``slot``, which no other process may be writing.
 
         Counters and histograms go on from what the files hold; gauges begin at 0, since they say what is the case
         now. What was counted before the call is dropped: it belongs to the parent. What has no room in a file is
-        counted in memory, for nobody, with one line in the log.
+        counted in memory, with one line in the log, until ``settle`` finds room.
         """
         for file in self._files.values():
             file.close()
         self._files.clear()
+        self._waiting.clear()
         forget_gauges(directory, slot)
         self._where = (directory, slot)
         for (kind, key), cell in self._cells.items():
@@ -163,6 +171,21 @@ class Store:
             self._place(cell, kind, key)
         return cell
 
+    def settle(self) -> None:
+        """Find room for the numbers that had none: what they have counted meanwhile is added. Quick without such."""
+        while self._waiting:
+            cell, kind, key = self._waiting[0]
+            before = cell.number
+            try:
+                self._file(kind).place(cell, key)
+            except OSError:
+                return
+            cell.number.value += before.value
+            del self._waiting[0]
+            if not self._waiting:
+                self._is_told = False
+                log.warning("there is space again for all metrics: what was missing at /metrics has been added")
+
     def _place(self, cell: Cell, kind: str, key: str) -> None:
         if self._where is None:
             return
@@ -170,9 +193,12 @@ class Store:
             self._file(kind).place(cell, key)
         except OSError as error:
             # Work is worth more than its count.
-            if not self._is_full:
+            if not self._is_told:
                 log.error("metrics that are new from now on are missing at /metrics: %s: %s", key, error)
-            self._is_full = True
+            self._is_told = True
+            # A file that is as large as it may be does not become smaller.
+            if error.errno != errno.EFBIG:
+                self._waiting.append((cell, kind, key))
 
     def _file(self, kind: str) -> NumberFile:
         file = self._files.get(kind)

@@ -69,8 +69,12 @@ def write_pid(path: Path) -> None:
     if recorded and recorded != os.getpid() and _alive(recorded):
         raise FileInUse(f"{path} names process {recorded}, which runs\n    end it, or give another pid_file")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(f"{os.getpid()}\n")
-    draft.replace(path)
+    try:
+        draft.write_text(f"{os.getpid()}\n")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def identity(path: Path) -> tuple[Path, int, int]:

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from .signals import reset_in_child
 
@@ -30,7 +31,9 @@ def fork(work: Callable[[], int], close: Iterable[int]) -> int:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            # What a full disk does not take is no reason to have no workers.
+            with suppress(OSError):
+                stream.flush()
         pid = os.fork()
         if pid == 0:
             _child(work, parent, close, mask)

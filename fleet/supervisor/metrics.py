@@ -64,6 +64,7 @@ class FleetMetrics:
 
     def page(self) -> bytes:
         """The text of /metrics."""
+        control.STORE.settle()
         return self._exposition.metrics()
 
     def noted(self, event: str, fields: Mapping[str, Any]) -> None:

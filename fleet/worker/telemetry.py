@@ -49,7 +49,8 @@ class SdkMetrics:
         self._records: dict[tuple[str, tuple[tuple[str, object], ...]], _Record] = {}
 
     def drain(self) -> None:
-        """Count what has been measured since the last call."""
+        """Count what has been measured since the last call; find room for what had none."""
+        self._store.settle()
         # By identity, as the SDK proposes, for the length of this call only: it makes new attributes for each task, and
         # who keeps those to know them again keeps all tasks.
         known: dict[tuple[int, int], _Record] = {}

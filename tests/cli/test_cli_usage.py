@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from fleet_command import Fleet
 
@@ -114,3 +117,16 @@ def test_options_may_stand_between_arguments(fleet: Fleet) -> None:
     app = fleet.app()
     done = fleet("call", "shop:charge", "--app", app, '{"amount": 1}')
     assert (done.code, done.out) == (0, '{"amount":1,"big":9007199254740993}\n')
+
+
+@pytest.mark.parametrize("command", [["config"], ["config", "--json"]])
+def test_a_result_that_cannot_be_written_is_no_success(command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "fleet", *command], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "error: " in done.stderr and "space" in done.stderr
+
+
+def test_an_error_that_cannot_be_written_keeps_its_exit_code() -> None:
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([sys.executable, "-m", "fleet", "check", "/nowhere"], stderr=full).returncode == 2

@@ -14,6 +14,6 @@ from fleet.metrics.exposition import make_directory
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Where the slots' files are."""
-    made = make_directory()
+    made = make_directory(1)
     yield made
     shutil.rmtree(made)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prometheus_server import samples
 
+from fleet.metrics import exposition as exposition_module
 from fleet.metrics import store as store_module
-from fleet.metrics.exposition import Exposition, make_directory
+from fleet.metrics.exposition import Exposition, NoRoom, make_directory
 from fleet.metrics.families import MOST_SERIES, OTHER, Counter, Gauge, Histogram
 from fleet.metrics.store import Store
 
@@ -115,7 +117,7 @@ def test_label_sets_are_bounded(directory: Path) -> None:
     assert found["t_tasks_total", f"result={OTHER}"] == 50
 
 
-def test_a_full_disk_loses_numbers_and_nothing_else(
+def test_numbers_that_a_full_disk_has_no_room_for_wait_in_memory(
     directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker = Worker()
@@ -125,25 +127,51 @@ def test_a_full_disk_loses_numbers_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store_module.os, "posix_fallocate", full)
-    worker.cached.labels().set(3)
+    page = Exposition(directory)
+    with monkeypatch.context() as disk:
+        disk.setattr(store_module.os, "posix_fallocate", full)
+        worker.cached.labels().set(3)
+        worker.times.labels().observe(1)
+        worker.tasks.labels("before").add()
+        worker.store.settle()
+        assert len(caplog.records) == 1
+        assert "No space left" in caplog.text
+        assert {key[0] for key in samples(page.metrics())} == {"t_tasks_total"}
+        assert len(list(directory.iterdir())) == 1
     worker.times.labels().observe(1)
-    worker.tasks.labels("before").add()
-    assert len(caplog.records) == 1
-    assert "No space left" in caplog.text
-    assert samples(Exposition(directory).metrics())["t_tasks_total", "result=before"] == 2
+    worker.store.settle()
+    worker.times.labels().observe(1)
+    assert "there is space again" in caplog.text
+    found = samples(page.metrics())
+    assert [found[key] for key in (("t_tasks_total", "result=before"), ("t_cached",), ("t_seconds_count",))] == [
+        2,
+        3,
+        3,
+    ]
+    worker.store.settle()
+    assert samples(page.metrics()) == found
+
+
+def test_a_fleet_without_room_for_its_metrics_says_how_much_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NoRoom, match=r"need \d+.\d MiB of space: /dev/shm has \d+.\d, .*\n    free some"):
+        make_directory(1 << 40)
+    shared = Path("/dev/shm")
+    monkeypatch.setattr(exposition_module, "_free_bytes", lambda root: 0 if root == shared else 1 << 30)
+    made = make_directory(1)
+    assert made.parent == Path(tempfile.gettempdir())
+    made.rmdir()
 
 
 def test_directories_of_fleets_that_were_killed_are_removed() -> None:
     read, write = os.pipe()
 
     def work() -> None:
-        os.write(write, str(make_directory()).encode())
+        os.write(write, str(make_directory(1)).encode())
 
     in_a_child(work)
     left = Path(os.read(read, 4096).decode())
     assert left.is_dir()
-    made = make_directory()
+    made = make_directory(1)
     assert not left.exists()
     assert made.is_dir()
     made.rmdir()
