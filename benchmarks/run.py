@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import temporalio
+from cpus import ALLOWED, allowed, on_cpus
 from report import merge, print_table
 
 HERE = Path(__file__).resolve().parent
@@ -57,8 +58,8 @@ def run_pass(number: int, files: list[Path], only: str | None, cpu: int) -> dict
         if only:
             command += ["-k", only]
         # Children, the recording server among them, inherit the CPU.
-        os.sched_setaffinity(0, {cpu})
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        with on_cpus([cpu]):
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0 or not report.exists():
             sys.stderr.write(done.stdout)
             raise SystemExit(f"the benchmarks failed (pytest exit code {done.returncode}); see above")
@@ -70,7 +71,9 @@ def main() -> None:
     """Run, print, and keep the result."""
     args = arguments()
     files = suite_files(args.suites)
-    cpu = max(os.sched_getaffinity(0)) if args.cpu is None else args.cpu
+    cpu = allowed()[-1] if args.cpu is None else args.cpu
+    # The one to measure on comes last.
+    os.environ[ALLOWED] = ",".join(map(str, [*(other for other in allowed() if other != cpu), cpu]))
     reports, load = [], []
     for number in range(args.passes):
         load.append(os.getloadavg()[0])
