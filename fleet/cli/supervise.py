@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 One worker process for each CPU that is allowed, each of which serves every temporal.worker of the application; HTTP
-services share their ports, process.service entries run in worker 0. The server is that of the temporal.client entries;
-TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE stand in for theirs.
+services share their ports, process.service entries run in each worker. The server is that of the temporal.client
+entries; TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE stand in for theirs.
 
   TERM, INT   finish what is in hand and end; a second time: at once       HUP         validate and serve the new code
   TTIN, TTOU  one worker more, one less                                    USR1        log the state

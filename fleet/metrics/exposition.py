@@ -161,7 +161,7 @@ def _remove_left(root: Path) -> None:
     for path in root.glob(f"{_PREFIX}-{os.getuid()}-*"):
         pid = path.name.split("-")[4]
         # A pid of our own is that of an earlier container's first process.
-        if pid == str(os.getpid()) or not _is_running(int(pid)):
+        if pid == str(os.getpid()) or not Path("/proc", pid).exists():
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -169,13 +169,3 @@ def _free_bytes(root: Path) -> float:
     facts = os.statvfs(root)
     # A file system in memory without a limit has no blocks.
     return facts.f_bavail * facts.f_frsize if facts.f_blocks else math.inf
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -43,11 +43,6 @@ class WorkerJob:
     leftovers: list[tuple[Path, int, int]]
     metrics: Path | None
 
-    @property
-    def singletons(self) -> bool:
-        """Whether it runs what the fleet has once: process.service entries."""
-        return self.slot == 0
-
 
 @dataclass(frozen=True)
 class Program:

@@ -108,7 +108,7 @@ def _leave() -> None:
 
 
 async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready: asyncio.Event) -> None:
-    services = ServiceOptions(reuse_port=True, processes=job.singletons)
+    services = ServiceOptions(reuse_port=True)
     grace = timedelta(seconds=job.settings.worker_drain * GRACE_SHARE)
     watch = Watch(job.block, job.quarantine)
     overrides: dict[str, Any] = {"max_cached_workflows": job.settings.max_cached_workflows}
@@ -124,7 +124,8 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
         watch=watch,
         longest_default_grace=grace,
     ) as serving:
-        if job.singletons:
+        # They are the same in all workers.
+        if job.slot == 0:
             for warning in serving.warnings:
                 log.warning("%s", warning)
         ready.set()

@@ -40,13 +40,11 @@ class ServiceOptions:
         loopback: an address without a host is 127.0.0.1, not every interface.
         drain: seconds that HTTP requests may still take at the end; by their entry when None.
         reuse_port: several processes serve HTTP on the same port.
-        processes: run the process.service entries; several processes serve the application, and one of them does.
     """
 
     loopback: bool = False
     drain: float | None = None
     reuse_port: bool = False
-    processes: bool = True
 
 
 @dataclass
@@ -148,8 +146,7 @@ async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[
     servers = http_servers(
         serving.functions, loopback=options.loopback, drain=options.drain, reuse_port=options.reuse_port
     )
-    processes = process_services(serving.node) if options.processes else []
-    supervisor = Supervisor(serving.app, [*servers, *processes], serving.fail)
+    supervisor = Supervisor(serving.app, [*servers, *process_services(serving.node)], serving.fail)
     serving.http = [server for server in servers if server in supervisor.services]
     serving.warnings += supervisor.warnings
     for server in serving.http:
