@@ -1,161 +1,189 @@
-"""The pods of the rendered manifests as processes on a real server: same commands, environment, files and settings."""
+"""The pods of the rendered manifests, run on a real server as a kubelet would run them."""
 
 from __future__ import annotations
 
-import os
+import asyncio
+import json
+import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helm_chart import ROOT, Manifest, container_of, only, pod_of, render
+from pod_node import OPEN_FILES, Container, Node, quantity, require_namespaces
 from supervised import free_port, until
+from tls_endpoint import Authority, tls_proxy
 
-FILES = {
-    "_index.yaml": """\
+from fleet.supervisor.memory import cache_share
+
+StartNode = Callable[[Any], Node]
+
+INDEX = """\
 version: "1.0"
 namespace: app
 entries:
-  - {name: temporal, kind: temporal.client, address: "${env:TEMPORAL_ADDRESS}", tls: {enabled: "${env:TEMPORAL_TLS|false}"}}
+  - name: temporal
+    kind: temporal.client
+    address: ${env:TEMPORAL_ADDRESS}
+    CONNECTION
   - {name: worker, kind: temporal.worker, client: "app:temporal", task_queue: QUEUE}
   - name: flow
     kind: workflow.lua
     source: file://lib/flow.lua
     method: main
     meta: {temporal: {workflow: {worker: worker}}}
-""",
-    "lib/flow.lua": "local function main(n) return n + 1 end\nreturn { main = main }\n",
-}
-
-
-class Node:
-    """Where containers run: their paths are below a directory of it, as the kubelet would have mounted them."""
-
-    def __init__(self, home: Path, objects: list[Manifest]) -> None:
-        self.home = home
-        self.objects = objects
-        self.running: list[subprocess.Popen[bytes]] = []
-        programs = home / "bin"
-        programs.mkdir()
-        (programs / "fleet").write_text(f'#!/bin/sh\nexec {sys.executable} -m fleet "$@"\n')
-        (programs / "fleet").chmod(0o755)
-
-    def run(self, name: str, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
-        """Start the first container of a pod."""
-        container = spec["containers"][0]
-        root = self.home / name
-        places = {mount["mountPath"]: root / mount["mountPath"][1:] for mount in container["volumeMounts"]}
-        volumes = {volume["name"]: volume for volume in spec["volumes"]}
-        for mount in container["volumeMounts"]:
-            self._mount(volumes[mount["name"]], places[mount["mountPath"]], places)
-        command = [self._inside(part, places) for part in [*container["command"], *container.get("args", [])]]
-        environ = {v["name"]: self._inside(v["value"], places) for v in container["env"]}
-        environ["PATH"] = f"{self.home / 'bin'}:{os.environ['PATH']}"
-        with (self.home / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                # A node's limit on open files.
-                ["prlimit", "--nofile=1024", *command],
-                cwd=self._inside(container["workingDir"], places),
-                env={**environ, "PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self.running.append(process)
-        return process
-
-    def log(self, name: str) -> str:
-        return (self.home / f"{name}.log").read_text()
-
-    def _mount(self, volume: dict[str, Any], place: Path, places: dict[str, Path]) -> None:
-        place.mkdir(parents=True)
-        if "configMap" not in volume:
-            return
-        data = only(self.objects, "ConfigMap", volume["configMap"]["name"])["data"]
-        items = volume["configMap"].get("items", [{"key": key, "path": key} for key in data])
-        # As the kubelet does it: files in a hidden directory, links to them, so that an update is one rename.
-        for item in items:
-            file = place / "..2026_11_23" / item["path"]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # The manifest listens on all interfaces of its pod, which here is the machine.
-            file.write_text(self._inside(data[item["key"]], places).replace("0.0.0.0", "127.0.0.1"))
-        (place / "..data").symlink_to("..2026_11_23")
-        for name in {item["path"].split("/")[0] for item in items}:
-            (place / name).symlink_to(f"..data/{name}")
-
-    @staticmethod
-    def _inside(text: str, places: dict[str, Path]) -> str:
-        for path, place in places.items():
-            if text == path or text.startswith(path + "/"):
-                return str(place) + text[len(path) :]
-            text = text.replace(f" {path} ", f" {place} ")
-        return text
+"""
+FLOW = "local function main(n) return n + 1 end\nreturn { main = main }\n"
 
 
 @pytest.fixture
-def node(tmp_path: Path, server_address: str) -> Iterator[Node]:
-    """A node for a release on the test server."""
-    files = {path: text.replace("QUEUE", tmp_path.name) for path, text in FILES.items()}
-    values = {
+def start_node(tmp_path: Path) -> Iterator[StartNode]:
+    """Makes the node of a release."""
+    require_namespaces()
+    nodes: list[Node] = []
+
+    def start(values: Any) -> Node:
+        nodes.append(Node(tmp_path, render(values)))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.end()
+
+
+def values(server_address: str, queue: str, connection: str = "") -> dict[str, Any]:
+    """A release with an application in a ConfigMap. connection: lines of its temporal.client entry."""
+    index = INDEX.replace("QUEUE", queue).replace("CONNECTION", connection)
+    return {
         "temporal": {"address": server_address},
-        "application": {"source": "configMap", "configMap": {"files": files}},
-        "fleet": {"workers": 1},
+        "application": {
+            "source": "configMap",
+            "configMap": {"files": {"_index.yaml": index, "lib/flow.lua": FLOW}},
+        },
+        "resources": {"requests": {"cpu": 1}, "limits": {"cpu": 1}},
         "metrics": {"port": free_port()},
-        "test": {"taskQueue": f"smoke-{tmp_path.name}"},
-        "drain": {"preStopSeconds": 0},
+        "test": {"taskQueue": f"smoke-{queue}"},
+        "drain": {"preStopSeconds": 1},
     }
-    node = Node(tmp_path, render(values))
-    yield node
-    for process in node.running:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
-def test_the_fleet_becomes_ready_serves_is_scraped_and_drains_within_its_grace_period(node: Node) -> None:
-    spec = pod_of(node.objects)["spec"]
-    container = container_of(node.objects)
-    port = next(port["containerPort"] for port in container["ports"] if port["name"] == "metrics")
-    process = node.run("fleet", spec)
+def ask(container: Container, objects: list[Manifest], path: str) -> str:
+    """What the port of the metrics answers; empty when it is not there or not good."""
+    assert container.process.poll() is None, container.log
+    port = next(port["containerPort"] for port in container_of(objects)["ports"] if port["name"] == "metrics")
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+    except (urllib.error.URLError, ConnectionError):
+        return ""
 
-    def get(path: str) -> str:
-        assert process.poll() is None, node.log("fleet")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-                text: str = answer.read().decode()
-                return text
-        except (urllib.error.URLError, ConnectionError):
-            return ""
 
+def wait_ready(container: Container, objects: list[Manifest]) -> None:
+    """The probes of the manifest, in the order in which the kubelet asks them."""
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        path = container[probe]["httpGet"]["path"]
-        until(lambda path=path: get(path), lambda: node.log("fleet"))
-    app = node.home / "fleet" / "app"
-    environ = {v["name"]: v["value"] for v in container["env"] if v["name"].startswith("TEMPORAL_")}
-    done = subprocess.run(
-        [node.home / "bin" / "fleet", "run", "app:flow", "1", "--app", app, "--timeout", "60s"],
-        env={**os.environ, **environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
-    assert "fleet_build_info" in get("/metrics")
+        path = container_of(objects)[probe]["httpGet"]["path"]
+        until(lambda path=path: ask(container, objects, path), lambda: container.log)
+
+
+def run_flow(container: Container) -> str:
+    """What `fleet run`, in the container, prints."""
+    done = container.run(["fleet", "run", "app:flow", "1", "--app", "/app", "--timeout", "60s"])
+    assert done.returncode == 0, done.stderr + container.log
+    return done.stdout
+
+
+def test_the_fleet_becomes_ready_serves_is_scraped_and_drains_within_its_grace_period(
+    start_node: StartNode, server_address: str, tmp_path: Path
+) -> None:
+    node = start_node(values(server_address, tmp_path.name))
+    spec, manifest = pod_of(node.objects)["spec"], container_of(node.objects)
+    limit = quantity(manifest["resources"]["limits"]["memory"])
+    container = node.start(spec)
+    wait_ready(container, node.objects)
+    assert run_flow(container) == "2\n"
+    assert "fleet_build_info" in ask(container, node.objects, "/metrics")
+
+    # The container is what the manifest says: the limits are known and held, nothing can be written but scratch.
+    begun = [json.loads(line) for line in container.log.splitlines() if '"event":"start"' in line]
+    assert [event["cache_bytes"] for event in begun] == [cache_share(1, limit)], "one worker for the one CPU"
+    facts = dict(line.split(":", 1) for line in Path(f"/proc/{container.first}/status").read_text().splitlines())
+    assert facts["Uid"].split() == [str(spec["securityContext"]["runAsUser"])] * 4
+    assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0 and int(facts["NoNewPrivs"]) == 1
+    limits = Path(f"/proc/{container.first}/limits").read_text()
+    assert re.search(rf"Max open files +{OPEN_FILES} ", limits) and re.search(rf"Max data size +{limit} ", limits)
+    assert container.memory() < limit
+    for path in ("/app/new", "/etc/lua-fleet/new", "/new", "/opt/new"):
+        refused = container.run(["sh", "-c", f": > {path}"])
+        assert refused.returncode != 0 and "Read-only file system" in refused.stderr
+
     told = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    process.wait(spec["terminationGracePeriodSeconds"])
-    assert process.returncode == -signal.SIGTERM, node.log("fleet")
+    hook = container.run(manifest["lifecycle"]["preStop"]["exec"]["command"])
+    assert hook.returncode == 0
+    container.terminate()
+    # The first process of a container is not ended by a signal of its own: its code tells of it.
+    assert container.process.wait(spec["terminationGracePeriodSeconds"]) == 128 + signal.SIGTERM, container.log
     assert time.monotonic() - told < spec["terminationGracePeriodSeconds"]
 
 
-def test_the_test_pod_runs_its_workflow(node: Node) -> None:
+KEY = "sk-live-0123456789"
+TLS = {"serverName": "temporal.example", "caSecret": {"name": "authority"}}
+CONNECTIONS: dict[str, dict[str, Any]] = {
+    "tls": {"tls": {**TLS, "enabled": True}},
+    "mtls": {"tls": TLS, "auth": {"type": "mtls", "mtls": {"secretName": "client"}}},
+    "apiKey": {"tls": TLS, "auth": {"type": "apiKey", "apiKey": {"secretName": "key"}}},
+}
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+async def test_secrets_of_the_manifest_open_the_server(
+    name: str, start_node: StartNode, server_address: str, tmp_path: Path
+) -> None:
+    """The entry is written as the documentation says, and the test pod has one of its own."""
+    (tmp_path / "authority").mkdir()
+    authority = Authority(tmp_path / "authority")
+    certificate, key = authority.issue("client")
+    front = tls_proxy(
+        server_address,
+        authority.issue("temporal.example"),
+        client_ca=authority.ca_file if name == "mtls" else None,
+        api_key=KEY if name == "apiKey" else None,
+    )
+    async with front as address:
+        chosen = values(address, tmp_path.name, documented_connection(name))
+        chosen["temporal"] |= CONNECTIONS[name]
+        node = start_node(chosen)
+        node.secrets = {
+            "authority": {"ca.crt": authority.ca_file.read_bytes()},
+            "client": {"tls.crt": certificate.read_bytes(), "tls.key": key.read_bytes()},
+            "key": {"api-key": KEY.encode()},
+        }
+        container = node.start(pod_of(node.objects)["spec"])
+        smoke = node.start(only(node.objects, "Pod", "-smoke")["spec"])
+        await asyncio.to_thread(wait_ready, container, node.objects)
+        assert await asyncio.to_thread(run_flow, container) == "2\n"
+        assert await asyncio.to_thread(smoke.process.wait, 100) == 0, smoke.log
+        assert KEY not in container.log + smoke.log
+
+
+def documented_connection(name: str) -> str:
+    """The lines of docs/kubernetes.md for this kind of connection."""
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    [tls] = re.findall(r"^tls: .+$", text, re.MULTILINE)
+    kinds = {"apiKey": "api_key", "mtls": "mtls"}
+    auth = re.findall(rf"^auth: {{type: {kinds[name]}, .+$", text, re.MULTILINE) if name in kinds else []
+    assert len(auth) == (name in kinds)
+    return "\n    ".join([tls, *auth])
+
+
+def test_the_test_pod_runs_its_workflow(start_node: StartNode, server_address: str, tmp_path: Path) -> None:
+    node = start_node(values(server_address, tmp_path.name))
     spec = only(node.objects, "Pod", "-smoke")["spec"]
-    process = node.run("smoke", spec)
-    assert process.wait(spec["activeDeadlineSeconds"]) == 0, node.log("smoke")
-    assert '"hello, fleet"' in node.log("smoke")
+    container = node.start(spec)
+    assert container.process.wait(spec["activeDeadlineSeconds"]) == 0, container.log
+    assert '"hello, fleet"' in container.log

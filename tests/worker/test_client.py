@@ -206,10 +206,14 @@ async def test_an_api_key_goes_over_tls_and_nowhere_else(
     tmp_path: Path, server: EmbeddedServer, authority: Authority
 ) -> None:
     auth = {"type": "api_key", "api_key": KEY}
-    async with tls_proxy(server.address, authority.issue("127.0.0.1")) as address:
+    async with tls_proxy(server.address, authority.issue("127.0.0.1"), api_key=KEY) as address:
         entry = client_entry(tmp_path / "app", address=address, auth=auth, tls={"ca_file": str(authority.ca_file)})
         assert (await connect(entry)).api_key == KEY
         assert KEY not in repr(client_target(entry))
+        other = {"type": "api_key", "api_key": "another"}
+        await refused(
+            client_entry(tmp_path / "app", address=address, auth=other, tls={"ca_file": str(authority.ca_file)})
+        )
     text = await refused(client_entry(tmp_path / "app", address=server.address, auth=auth))
     assert "tried: TLS, auth api_key" in text and KEY not in text
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import hpack
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -56,10 +57,13 @@ class Authority:
 
 
 @asynccontextmanager
-async def tls_proxy(upstream: str, certificate: tuple[Path, Path], client_ca: Path | None = None) -> AsyncIterator[str]:
+async def tls_proxy(
+    upstream: str, certificate: tuple[Path, Path], client_ca: Path | None = None, api_key: str | None = None
+) -> AsyncIterator[str]:
     """Serve TLS with ``certificate`` before the plain ``upstream`` (``host:port``); yields the address.
 
-    With ``client_ca`` clients must show a certificate that it signed.
+    With ``client_ca`` clients must show a certificate that it signed; with ``api_key`` each call must carry it, or the
+    connection is cut.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*certificate)
@@ -71,7 +75,8 @@ async def tls_proxy(upstream: str, certificate: tuple[Path, Path], client_ca: Pa
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
+        calls = _Calls(api_key) if api_key is not None else None
+        await asyncio.gather(_pump(reader, up_writer, calls), _pump(up_reader, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     try:
@@ -80,9 +85,46 @@ async def tls_proxy(upstream: str, certificate: tuple[Path, Path], client_ca: Pa
         server.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class _Calls:
+    """Looks at what a client sends over HTTP/2: each call's headers must carry the key."""
+
+    _PREFACE = 24
+    _HEADERS, _END_HEADERS, _PADDED, _PRIORITY = 0x1, 0x4, 0x8, 0x20
+
+    def __init__(self, api_key: str) -> None:
+        self._wanted = ("authorization", f"Bearer {api_key}")
+        self._decoder = hpack.Decoder()
+        self._buffer = b""
+        self._skip = self._PREFACE
+
+    def good(self, data: bytes) -> bool:
+        """Whether the calls that these bytes complete carry the key."""
+        self._buffer += data
+        if len(self._buffer) < self._skip:
+            return True
+        self._buffer, self._skip = self._buffer[self._skip :], 0
+        while len(self._buffer) >= 9:
+            length = int.from_bytes(self._buffer[:3], "big")
+            kind, flags = self._buffer[3], self._buffer[4]
+            if len(self._buffer) < 9 + length:
+                break
+            payload, self._buffer = self._buffer[9 : 9 + length], self._buffer[9 + length :]
+            if kind != self._HEADERS:
+                continue
+            assert flags & self._END_HEADERS and not flags & self._PADDED, (
+                "the clients of the tests send no such frames"
+            )
+            block = payload[5:] if flags & self._PRIORITY else payload
+            if self._wanted not in [(str(name), str(value)) for name, value in self._decoder.decode(block)]:
+                return False
+        return True
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, calls: _Calls | None = None) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
+            if calls is not None and not calls.good(data):
+                break
             writer.write(data)
             await writer.drain()
     writer.close()
