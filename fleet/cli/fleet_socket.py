@@ -34,6 +34,15 @@ def ask_fleet(args: argparse.Namespace, command: str, *, patience: float | None 
     return answer
 
 
+def fleet_status(args: argparse.Namespace) -> dict[str, Any]:
+    """The state of the fleet (fleet/supervisor/status.py). Raises CommandError."""
+    answer = ask_fleet(args, "status")
+    if not answer:
+        raise CommandError("the fleet has ended", FAILED)
+    status: dict[str, Any] = answer["status"]
+    return status
+
+
 def socket_of(args: argparse.Namespace) -> Path:
     """The control socket of the fleet. Raises CommandError."""
     settings, _ = settings_of(args)

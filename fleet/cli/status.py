@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .exit import OK
-from .fleet_socket import add_fleet_arguments, ask_fleet
+from .fleet_socket import add_fleet_arguments, fleet_status
 from .fleet_view import fleet_view
 from .output import stdout, write_json
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the workers of the fleet."""
-    status = ask_fleet(args, "status")["status"]
+    status = fleet_status(args)
     if args.json:
         write_json(status)
     else:
