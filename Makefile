@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-fleet guard guard-record debug asan chaos package clean
+.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-fleet bench-typescript guard guard-record debug asan chaos package clean
 
 help:
 	@grep -E '^# make|^[a-z-]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z-]+)\t/make \1\t/' | expand -t 16
@@ -61,7 +61,13 @@ bench: setup ## benchmarks against peers, as a table of ratios
 	$(BIN)/python benchmarks/run.py
 
 bench-fleet: setup ## what a second worker process adds
-	$(BIN)/python benchmarks/fleet_workers.py
+	$(BIN)/python benchmarks/run.py workers
+
+bench-typescript: ## the TypeScript SDK as a further contender (needs Node.js and npm)
+	@command -v npm >/dev/null || { echo "npm is not installed: apt-get install nodejs npm"; exit 1; }
+	mkdir -p build/bench/typescript
+	cp benchmarks/typescript/package.json build/bench/typescript/
+	npm install --prefix build/bench/typescript --no-audit --no-fund --silent
 
 guard: setup ## instructions of the native hot paths, against the recorded ones
 	PYTHONPATH=. $(BIN)/python benchmarks/guard.py

@@ -8,6 +8,7 @@ alone, from activation message to completion message.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ import pytest
 import uvloop
 from history import WORKFLOW, as_numbered_by_sdk, recorded_history
 from idle_runner import IdleRunner
-from replays import BareReplays, LaneReplays, Recording, Replays, record_activations
+from replays import BareReplays, LaneReplays, Recording, Replays, TypeScriptReplayer, record_activations
 from sdk_workflow import Sequence
 from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
@@ -27,6 +28,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunne
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 import fleet
+from fleet.lane import serialized
 from fleet.registry import App
 from fleet.workflow import LuaRun, Origin, WorkflowScripts
 from fleet.workflow.envelope import activation_head
@@ -34,11 +36,12 @@ from fleet.workflow.envelope import activation_head
 
 @dataclass(frozen=True)
 class Size:
-    """A history. activities: six events each, with ten around them. replays, rounds: of one measurement."""
+    """A history. activities: six events each, with ten around them. replays, rounds, warmup: of one measurement."""
 
     activities: int
     replays: int
     rounds: int
+    warmup: int = 1
 
     @property
     def activations(self) -> int:
@@ -51,7 +54,7 @@ class Size:
         return f"replay of {6 * self.activities + 10:,} events, per activation"
 
 
-SMALL, MIDDLE, LARGE = Size(15, 20, 4), Size(165, 2, 4), Size(1665, 1, 1)
+SMALL, MIDDLE, LARGE = Size(15, 20, 4), Size(165, 2, 4), Size(1665, 1, 1, warmup=0)
 SIZES = pytest.mark.parametrize("size", (SMALL, MIDDLE, LARGE), ids=("100", "1000", "10000"))
 
 BUILD = Path(__file__).parent.parent / "build" / "bench"
@@ -69,6 +72,7 @@ def lua(app: App) -> RunnerAndWorkflows:
 
 
 RUNNER = "fleet, SDK's worker"
+TYPESCRIPT = "TypeScript SDK"
 
 CONTENDERS: dict[str, Callable[[App, Size], RunnerAndWorkflows]] = {
     RUNNER: lambda app, size: lua(app),
@@ -102,15 +106,20 @@ def runner() -> Iterator[asyncio.Runner]:
 Opened = Replays | LaneReplays | BareReplays
 
 
-def replaying(measure: Any, runner: asyncio.Runner, contender: str, size: Size, replays: Opened) -> None:
-    runner.run(replays.open())
+def measure_replays(measure: Any, size: Size, contender: str, replay: Callable[[int], Any]) -> None:
     measure(
         size.group,
         contender,
-        lambda: runner.run(replays.replay(size.replays)),
+        lambda: replay(size.replays),
         operations=size.replays * size.activations,
         rounds=size.rounds,
+        warmup=size.warmup,
     )
+
+
+def replaying(measure: Any, runner: asyncio.Runner, size: Size, contender: str, replays: Opened) -> None:
+    runner.run(replays.open())
+    measure_replays(measure, size, contender, lambda times: runner.run(replays.replay(times)))
     runner.run(replays.close())
 
 
@@ -120,8 +129,20 @@ def uv_runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
+@pytest.fixture(scope="module")
+def typescript() -> Iterator[TypeScriptReplayer]:
+    directory = BUILD / "typescript"
+    if shutil.which("node") is None:
+        pytest.skip("no TypeScript SDK among the contenders: Node.js is not installed")
+    if not (directory / "node_modules" / "@temporalio" / "worker").is_dir():
+        pytest.skip("no TypeScript SDK among the contenders: make bench-typescript installs it")
+    replayer = TypeScriptReplayer(directory)
+    yield replayer
+    replayer.close()
+
+
 # One test for all, so that the contenders of a size run one after the other.
-@pytest.mark.parametrize("contender", ("fleet", "bare bridge", *CONTENDERS))
+@pytest.mark.parametrize("contender", ("fleet", "bare bridge", *CONTENDERS, TYPESCRIPT))
 @SIZES
 def test_replay(
     measure: Any,
@@ -131,15 +152,23 @@ def test_replay(
     history_for: Histories,
     size: Size,
     contender: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ) -> None:
+    history = history_for(RUNNER if contender == "fleet" else contender, size)
     if contender == "fleet":
-        replaying(measure, uv_runner, contender, size, LaneReplays(app, history_for(RUNNER, size)))
+        replaying(measure, uv_runner, size, contender, LaneReplays(app, history))
     elif contender == "bare bridge":
-        replaying(measure, uv_runner, contender, size, BareReplays(size.activities, history_for(contender, size)))
+        replaying(measure, uv_runner, size, contender, BareReplays(size.activities, history))
+    elif contender == TYPESCRIPT:
+        node: TypeScriptReplayer = request.getfixturevalue("typescript")
+        file = tmp_path / "history.binpb"
+        file.write_bytes(serialized(history))
+        measure_replays(measure, size, contender, lambda times: node.replay(times, file))
     else:
         workflow_runner, workflows = CONTENDERS[contender](app, size)
         replayer = Replayer(workflows=workflows, workflow_runner=workflow_runner)
-        replaying(measure, runner, contender, size, Replays(replayer, history_for(contender, size)))
+        replaying(measure, runner, size, contender, Replays(replayer, history))
 
 
 def recorded(app: App, contender: str, history: WorkflowHistory) -> Recording:

@@ -31,7 +31,7 @@ from fleet.server import EmbeddedServer
 HERE = Path(__file__).parent
 GROUP = "end to end: a workflow of one activity and one timer"
 
-WORKFLOWS = 80
+WORKFLOWS = 60
 """In one round."""
 IN_FLIGHT = 20
 

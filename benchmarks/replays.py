@@ -1,14 +1,19 @@
-"""Replays of one history: on temporalio's Replayer, as `fleet replay` does it, on the bare bridge, and by a workflow
-instance alone."""
+"""Replays of one history: on temporalio's Replayer, as `fleet replay` does it, on the bare bridge, by the TypeScript
+SDK, and by a workflow instance alone."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import temporalio.workflow
+from conftest import Spent
 from idle_runner import IdleSteps
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.client import WorkflowHistory
@@ -18,6 +23,8 @@ from fleet.lane import serialized
 from fleet.lane.bridge import CoreClosed, ReplayCore
 from fleet.registry import App
 from fleet.replay.session import ReplaySession
+
+TYPESCRIPT = Path(__file__).parent / "typescript"
 
 
 class Replays:
@@ -113,6 +120,33 @@ class BareReplays:
                     completed.add_done_callback(lambda _: self._gone.set())
         except CoreClosed:
             pass
+
+
+class TypeScriptReplayer:
+    """Node with the TypeScript SDK's replayer, kept open. CPU time and wall time are its own.
+
+    directory: where `make bench-typescript` installed the SDK.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        for file in TYPESCRIPT.glob("*.js"):
+            shutil.copy(file, directory)
+        self._node = subprocess.Popen(
+            ["node", "replayer.js"], cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def replay(self, times: int, history: Path) -> Spent:
+        """Replay the serialized history in a file `times` times. Raises RuntimeError when it does not fit."""
+        assert self._node.stdin is not None and self._node.stdout is not None
+        print(times, history, file=self._node.stdin, flush=True)
+        answer = json.loads(self._node.stdout.readline() or '{"error": "node has ended"}')
+        if "error" in answer:
+            raise RuntimeError(f"TypeScript SDK: {answer['error']}")
+        return Spent(answer["cpu"], answer["wall"])
+
+    def close(self) -> None:
+        """End it."""
+        self._node.communicate()
 
 
 @dataclass

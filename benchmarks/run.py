@@ -24,7 +24,7 @@ PASSES = 3
 
 # Compared with the tests: no time limit, one process, and the suites' own order.
 PYTEST = (
-    *("-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=0"),
+    *("-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=0"),
     *("--benchmark-enable", "--benchmark-quiet"),
 )
 
@@ -63,6 +63,8 @@ def run_pass(number: int, files: list[Path], only: str | None, cpu: int) -> dict
         if done.returncode != 0 or not report.exists():
             sys.stderr.write(done.stdout)
             raise SystemExit(f"the benchmarks failed (pytest exit code {done.returncode}); see above")
+        if number == 0:
+            sys.stderr.writelines(line for line in done.stdout.splitlines(keepends=True) if line.startswith("SKIPPED"))
         loaded: dict[str, Any] = json.loads(report.read_text())
         return loaded
 

@@ -1,28 +1,30 @@
-"""What a second worker process adds: the same CPU-bound activities on fleets of one and of two workers, in turns.
+"""What a second worker process adds: the same CPU-bound activities on fleets of two workers and of one.
 
-Usage: make bench-fleet. Told is the time from the begin of the first activity to the end of the last one, as the
-workers saw it.
+Their time by the wall is from the begin of the first to the end of the last, as the workers saw it. CPU time is that of
+the worker processes. The server shares the CPUs with them.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+from conftest import Spent
+from cpus import allowed, cpu_seconds, on_cpus
 from temporalio.client import Client
 
-from fleet.cli.exit import leave
 from fleet.server import EmbeddedServer
 
-ACTIVITIES = 150
+GROUP = "scaling: activities that compute, on one worker and on two"
+ACTIVITIES = 100
 
 INDEX = """\
 version: "1.0"
@@ -72,8 +74,8 @@ def write_app(root: Path) -> None:
         (root / name).write_text(text)
 
 
-async def measure(address: str, app: Path, workers: int) -> float:
-    """Seconds that a fleet of `workers` takes."""
+async def run_on(address: str, app: Path, workers: int) -> Spent:
+    """What all activities take on a fleet of `workers`."""
     command = (
         *(sys.executable, "-m", "fleet", "supervise", str(app), "--workers", str(workers), "--scaling", "off"),
         *("--listen", "off", "--control-socket", str(app / "control.sock"), "--log-format", "json"),
@@ -83,41 +85,42 @@ async def measure(address: str, app: Path, workers: int) -> float:
     )
     assert fleet.stderr is not None
     try:
-        serving = 0
+        pids: list[int] = []
         async for line in fleet.stderr:
-            serving += json.loads(line)["event"] == "ready"
-            if serving == workers:
-                break
+            if (event := json.loads(line))["event"] == "ready":
+                pids.append(event["pid"])
+                if len(pids) == workers:
+                    break
         client = await Client.connect(address)
+        before = sum(map(cpu_seconds, pids))
         seconds: float = await client.execute_workflow(
             "app:fan_out", ACTIVITIES, id=f"bench-{uuid.uuid4()}", task_queue="bench"
         )
-        return seconds
+        return Spent(sum(map(cpu_seconds, pids)) - before, seconds)
     finally:
         fleet.terminate()
         await fleet.communicate()
 
 
-async def main(passes: int) -> None:
-    """Measure in turns, and print the ratio."""
-    if len(os.sched_getaffinity(0)) < 2:
-        raise SystemExit("two workers need two CPUs, and this process may use one")
-    times: dict[int, list[float]] = {1: [], 2: []}
-    with tempfile.TemporaryDirectory() as directory:
-        write_app(Path(directory))
-        async with EmbeddedServer.start() as server:
-            for number in range(passes):
-                for workers in (1, 2) if number % 2 == 0 else (2, 1):
-                    times[workers].append(await measure(server.address, Path(directory), workers))
-    one, two = (statistics.median(times[workers]) for workers in (1, 2))
-    ratios = [a / b for a, b in zip(times[1], times[2], strict=True)]
-    print(f"{ACTIVITIES} activities that compute, {passes} passes, load {os.getloadavg()[0]:.1f}")
-    print(f"  1 worker   {one:6.2f} s")
-    print(f"  2 workers  {two:6.2f} s   {one / two:.2f} x ({min(ratios):.2f} to {max(ratios):.2f})")
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    if len(allowed()) < 2:
+        pytest.skip("two workers need two CPUs, and this process may use one")
+    with on_cpus(allowed()), asyncio.Runner() as runner:
+        server = EmbeddedServer.start()
+        yield runner.run(server.__aenter__()).address
+        runner.run(server.__aexit__(None, None, None))
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--passes", type=int, default=5, help="how often to measure (default: %(default)s)")
-    asyncio.run(main(parser.parse_args().passes))
-    leave(0)
+@pytest.mark.parametrize("workers", (2, 1))
+def test_workers(measure: Any, address: str, tmp_path: Path, workers: int) -> None:
+    write_app(tmp_path)
+    measure(
+        GROUP,
+        "fleet, two workers" if workers == 2 else "fleet, one worker",
+        lambda: asyncio.run(run_on(address, tmp_path, workers)),
+        operations=ACTIVITIES,
+        rounds=1,
+        warmup=0,
+        baseline=workers == 2,
+    )
