@@ -10,6 +10,7 @@ include "scheduler.pyx"     # tasks, run queue, parking and waking
 include "channel.pyx"       # channels and select
 include "coroutines.pyx"    # coroutine.* over the scheduler
 include "waiting.pyx"       # where tasks wait
+include "members.pyx"       # the members of the libraries, for all states
 include "naming.pyx"        # tostring without addresses, names of built-in functions
 include "order.pyx"         # the order of keys: snapshots, sorted keys
 include "traversal.pyx"     # pairs and next in that order

@@ -6,7 +6,7 @@ cdef lua_CFunction STOCK_LOAD = NULL, STOCK_TRACEBACK = NULL, STOCK_UTF8_LEN = N
 cdef enum:
     COMPILING_COST = 2          # steps of the budget for a byte of source text
 
-cdef char RANDOMSEED_KEY        # registry[&RANDOMSEED_KEY] = the stock math.randomseed
+cdef char RANDOMSEED_KEY        # registry[&RANDOMSEED_KEY] = the stock math.randomseed, once the script has used math
 
 # The text of the key "__mode" as the collector has it, after hide_weakness(): its hash must go to another bucket of the
 # string table than "__mode" does, so that no script comes by this very string. check_weakness() proves it.
@@ -119,17 +119,11 @@ cdef int raw_getmetatable(lua_State *L) noexcept nogil:
 
 # ---- random numbers
 
-cdef void open_random(lua_State *L, int stock) noexcept nogil:
-    lua_getfield(L, stock, b"math")
-    lua_getfield(L, -1, b"randomseed")
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &RANDOMSEED_KEY)
-    lua_pop(L, 1)
-    reseed_math(L, 0)
-
-
 cdef void reseed_math(lua_State *L, uint64_t seed) noexcept nogil:
-    """Let math.random start over with `seed`. May raise for want of memory."""
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &RANDOMSEED_KEY)
+    """Let math.random start over with `seed`, if the script has used math. May raise for want of memory."""
+    if lua_rawgetp(L, LUA_REGISTRYINDEX, &RANDOMSEED_KEY) == LUA_TNIL:
+        lua_pop(L, 1)
+        return
     lua_pushinteger(L, <lua_Integer>seed)
     lua_call(L, 1, 0)
 

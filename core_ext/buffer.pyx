@@ -3,7 +3,7 @@
 
 from libc.stdio cimport snprintf  # no-cython-lint: the files included after this one use it
 from libc.stdlib cimport free, malloc, realloc  # no-cython-lint: the files included after this one use them
-from libc.string cimport memcpy, memmove, memcmp, memset, strchr, strcmp, strlen, strstr  # no-cython-lint: the files included after this one use them
+from libc.string cimport memchr, memcpy, memmove, memcmp, memset, strchr, strcmp, strlen, strstr  # no-cython-lint: the files included after this one use them
 
 cdef bint buffer_reserve(Buffer *b, size_t extra) noexcept nogil:
     cdef size_t need = b.length + extra

@@ -33,7 +33,7 @@ cdef Channel *channel_push_new(lua_State *L, int64_t capacity) noexcept nogil:
     memset(ch, 0, sizeof(Channel))
     ch.capacity = capacity if capacity > 0 else 0
     ch.head = 1
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &CHANNEL_KEY)
+    push_channel_metatable(L)
     lua_setmetatable(L, -2)
     return ch
 
@@ -305,7 +305,7 @@ cdef int push_case(lua_State *L, bint sends) noexcept nogil:
     lua_pushvalue(L, 2)
     lua_rawseti(L, -2, 2)
     lua_setiuservalue(L, -2, 1)
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &CASE_KEY)
+    push_metatable(L, &CASE_KEY, b"channel case")
     lua_setmetatable(L, -2)
     return 1
 

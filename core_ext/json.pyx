@@ -80,8 +80,8 @@ cdef int light_tostring(lua_State *L) noexcept nogil:
     return 1
 
 
-cdef void open_json(lua_State *L, int base) noexcept nogil:
-    """Make what the codec keeps in the registry, and define core.json_*. `base`: absolute index of the globals."""
+cdef void open_json(lua_State *L) noexcept nogil:
+    """Make what the codec keeps in the registry."""
     lua_newtable(L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &OBJECT_KEY)
     # All light userdata of a state share this metatable.
@@ -92,11 +92,4 @@ cdef void open_json(lua_State *L, int base) noexcept nogil:
     lua_pushboolean(L, False)
     lua_setfield(L, -2, b"__metatable")
     lua_setmetatable(L, -2)
-    lua_pop(L, 1)
-    define(L, base, b"core", b"json_encode", json_encode)
-    define(L, base, b"core", b"json_decode", json_decode)
-    define(L, base, b"core", b"json_object", json_object)
-    push_table_field(L, base, b"core")
-    lua_pushlightuserdata(L, NULL)
-    lua_setfield(L, -2, b"json_null")
     lua_pop(L, 1)

@@ -139,6 +139,7 @@ cdef extern from "lua_api.h" nogil:
     lua_Integer luaL_len(lua_State *L, int i)
     void luaL_where(lua_State *L, int level)
     void luaL_openselectedlibs(lua_State *L, int load, int preload)
+    int luaopen_math(lua_State *L)
     void luaL_checkversion_(lua_State *L, lua_Number v, size_t sz)
 
     # macros over the above

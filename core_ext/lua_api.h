@@ -190,6 +190,7 @@ typedef void (*lua_Hook)(lua_State *, lua_Debug *);
   X(lua_Integer, luaL_len, (lua_State *L, int i))                                                  \
   X(void, luaL_where, (lua_State *L, int level))                                                   \
   X(void, luaL_openselectedlibs, (lua_State *L, int load, int preload))                            \
+  X(int, luaopen_math, (lua_State *L))                                                             \
   X(void, luaL_checkversion_, (lua_State *L, lua_Number v, size_t sz))
 
 #define X(ret, name, args) static ret(*name) args;

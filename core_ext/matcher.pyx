@@ -4,7 +4,6 @@
 # It recurses where a choice must be undone: at captures and at repetitions, at most MATCH_DEPTH deep.
 
 cdef extern from "string.h" nogil:
-    void *memchr(const void *s, int c, size_t n)
     void *memmem(const void *haystack, size_t size, const void *needle, size_t needle_size)
 
 cdef enum:

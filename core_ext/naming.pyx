@@ -4,61 +4,21 @@
 # be the same on every replay too, but only of the same release: they also count the engine's own objects.
 # A light C function is no object; it is known by the name under which the sandbox has it.
 
-cdef enum:
-    MOST_BUILTINS = 512
-
-
-# One light C function. The texts are literals of this core; the table is process-wide, filled by the first state.
-ctypedef struct Builtin:
-    lua_CFunction function
-    const char *name
-    size_t size
-    const char *prefix
-
-
-cdef Builtin BUILTINS[MOST_BUILTINS]
-cdef int BUILTIN_COUNT = 0
-cdef bint BUILTINS_KNOWN = False
-
-
-cdef Builtin *find_builtin(lua_CFunction function) noexcept nogil:
+cdef Member *find_builtin(lua_CFunction function) noexcept nogil:
+    """What a light C function is known as: its first name in the list of members counts."""
     cdef int i
-    for i in range(BUILTIN_COUNT):
-        if BUILTINS[i].function == function:
-            return &BUILTINS[i]
+    for i in range(MEMBER_COUNT):
+        if MEMBERS[i].function == function:
+            return &MEMBERS[i]
     return NULL
 
 
-cdef void name_builtin(lua_CFunction function, const char *prefix, const char *name, size_t size) noexcept nogil:
-    """Name a light C function while the first state is prepared; the first name counts. `prefix` may be empty."""
-    cdef Builtin *builtin
-    if BUILTINS_KNOWN or function == NULL or BUILTIN_COUNT == MOST_BUILTINS or find_builtin(function) != NULL:
-        return
-    builtin = &BUILTINS[BUILTIN_COUNT]
-    builtin.function = function
-    builtin.prefix = prefix
-    builtin.name = name
-    builtin.size = size
-    inc_builtins()
-
-
-cdef void inc_builtins() noexcept nogil:
-    global BUILTIN_COUNT
-    BUILTIN_COUNT += 1
-
-
-cdef void builtins_known() noexcept nogil:
-    """The first state is prepared: from now on the table is only read."""
-    global BUILTINS_KNOWN
-    BUILTINS_KNOWN = True
-
-
-cdef void builtin_text(const Builtin *builtin, char *text, size_t room) noexcept nogil:
+cdef void builtin_text(const Member *builtin, char *text, size_t room) noexcept nogil:
     """The name of a built-in function, such as "string.rep"; "?" for one that has none."""
     if builtin == NULL:
         snprintf(text, room, b"?")
-    elif builtin.prefix[0] and builtin.prefix[0] != b"_":
-        snprintf(text, room, b"%s.%.*s", builtin.prefix, <int>builtin.size, builtin.name)
+    elif builtin.table_size and builtin.table[0] != b"_":
+        snprintf(text, room, b"%.*s.%.*s", <int>builtin.table_size, builtin.table, <int>builtin.size, builtin.name)
     else:
         snprintf(text, room, b"%.*s", <int>builtin.size, builtin.name)
 
@@ -68,13 +28,13 @@ cdef uint64_t builtin_rank(lua_CFunction function) noexcept nogil:
     cdef char mine[128]
     cdef char other[128]
     cdef uint64_t rank = 1
-    cdef Builtin *builtin = find_builtin(function)
+    cdef Member *builtin = find_builtin(function)
     cdef int i
     if builtin == NULL:
         return 0
     builtin_text(builtin, mine, sizeof(mine))
-    for i in range(BUILTIN_COUNT):
-        builtin_text(&BUILTINS[i], other, sizeof(other))
+    for i in range(MEMBER_COUNT):
+        builtin_text(&MEMBERS[i], other, sizeof(other))
         if strcmp(other, mine) < 0:
             rank += 1
     return rank
@@ -121,23 +81,3 @@ cdef int safe_tostring(lua_State *L) noexcept nogil:
     luaL_checkany(L, 1)
     push_text(L, 1, NULL)
     return 1
-
-
-cdef void open_names(lua_State *L, int base) noexcept nogil:
-    """Let error messages and tracebacks find the names of functions: Lua looks for them in the tables of registry._LOADED,
-    where the stock libraries were."""
-    lua_newtable(L)
-    lua_pushnil(L)
-    while lua_next(L, base):
-        # stack: names, key, value
-        if lua_istable(L, -1):
-            lua_pushvalue(L, -2)
-            lua_insert(L, -2)
-            lua_rawset(L, -4)
-        else:
-            lua_pop(L, 1)
-    lua_pushnil(L)
-    lua_setfield(L, -2, b"core")
-    lua_pushvalue(L, base)
-    lua_setfield(L, -2, b"_G")
-    lua_setfield(L, LUA_REGISTRYINDEX, b"_LOADED")

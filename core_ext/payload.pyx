@@ -15,7 +15,7 @@ cdef void push_undecodable(lua_State *L, const char *why, Wire encoding) noexcep
     lua_setfield(L, -2, b"message")
     lua_pushlstring(L, <const char *>encoding.at, encoding.end - encoding.at)
     lua_setfield(L, -2, b"encoding")
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &UNDECODABLE_KEY)
+    push_metatable(L, &UNDECODABLE_KEY, b"undecodable payload")
     lua_setmetatable(L, -2)
 
 

@@ -11,10 +11,38 @@ cdef int dump_writer(lua_State *L, const void *data, size_t size, void *ud) noex
     return 0
 
 
-def compile_lua(bytes source not None, str chunk_name, *, bint strip=False):
+# The head of Lua's Proto: a function's code, which every state has a copy of. selfcheck.pyx proves the layout.
+ctypedef struct Proto:
+    char header[16]
+    int upvalue_count
+    int constant_count
+    int code_size
+    int line_count
+    int function_count
+    int local_count
+    int other_counts[3]
+    void *constants
+    void *code
+    Proto **functions
+
+
+cdef Proto *proto_of(lua_State *L, int index) noexcept nogil:
+    """The code of the Lua function at `index`."""
+    return (<Proto **>(<const char *>lua_topointer(L, index) + 24))[0]
+
+
+cdef void drop_locals(Proto *proto) noexcept nogil:
+    cdef int i
+    proto.local_count = 0
+    for i in range(proto.function_count):
+        drop_locals(proto.functions[i])
+
+
+def compile_lua(bytes source not None, str chunk_name, *, bint local_names=True):
     """Compile Lua text to bytecode.
 
-    source: the text. chunk_name: "@file" for error messages. strip: without line numbers and names.
+    source: the text. chunk_name: "@file" for error messages. local_names: keep the names of local variables, which error
+    messages show; every state that loads the code has them in memory.
     Raises LuaSyntaxError with Lua's own message. A first line that begins with # is skipped, as lua(1) does.
     """
     cdef StateC st
@@ -35,7 +63,9 @@ def compile_lua(bytes source not None, str chunk_name, *, bint strip=False):
         status = luaL_loadbufferx(L, PyBytes_AS_STRING(source), len(source), PyBytes_AS_STRING(name), b"t")
         if status != LUA_OK:
             raise LuaSyntaxError((<bytes>lua_tostring(L, -1)).decode("utf-8", "replace"))
-        lua_dump(L, dump_writer, &out, strip)
+        if not local_names:
+            drop_locals(proto_of(L, -1))
+        lua_dump(L, dump_writer, &out, False)
         if out.failed:
             raise MemoryError()
         return PyBytes_FromStringAndSize(out.data, out.length)

@@ -15,6 +15,9 @@ cdef str bind_lua():
     return check_layout()
 
 
+cdef const char *PROTO_PROBE = b"local a, b = 1, 2; return function(c, d) local e = a end"
+
+
 cdef int probe(lua_State *L) noexcept nogil:
     """Protected: 0 if serials are found where the allocator put them, for each type of object, and the layout is ours."""
     cdef uint64_t before
@@ -38,6 +41,10 @@ cdef int probe(lua_State *L) noexcept nogil:
         return luaL_error(L, b"C function")
     check_values(L)
     check_table(L)
+    luaL_loadbufferx(L, PROTO_PROBE, strlen(PROTO_PROBE), b"=", b"t")
+    if proto_of(L, -1).local_count != 2 or proto_of(L, -1).function_count != 1 \
+            or proto_of(L, -1).functions[0].local_count != 3 or proto_of(L, -1).functions[0].upvalue_count != 1:
+        return luaL_error(L, b"code")
     return check_weakness(L)
 
 
@@ -166,6 +173,16 @@ cdef int check_table(lua_State *L) noexcept nogil:
     table = <const LuaTable *>lua_topointer(L, -1)
     if table.array_size != 0 or seek_value(table, 0) != place_count(table):
         return luaL_error(L, b"table without members")
+
+
+cdef int describe_sandbox(lua_State *L) noexcept nogil:
+    """Protected: fill the list of members, with what the stock libraries have."""
+    luaL_openselectedlibs(L, LUA_GLIBK | LUA_STRLIBK | LUA_TABLIBK | LUA_MATHLIBK | LUA_UTF8LIBK | LUA_DBLIBK, 0)
+    describe_stock(L)
+    describe_core()
+    find_stock_functions(L)
+    describe_own()
+    describe_methods()
     return 0
 
 
@@ -181,6 +198,10 @@ cdef str check_layout():
     try:
         if lua_version(st.L) != LUA_VERSION_NUM:
             return f"its Lua is {lua_version(st.L)}, not {LUA_VERSION_NUM}"
+        lua_pushcfunction(st.L, describe_sandbox)
+        status = lua_pcall(st.L, 0, 0, 0)
+        if status != LUA_OK:
+            return f"its libraries cannot be opened: {(<bytes>lua_tostring(st.L, -1)).decode()}"
         lua_pushcfunction(st.L, probe)
         status = lua_pcall(st.L, 0, 0, 0)
         if status != LUA_OK:

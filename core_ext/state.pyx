@@ -142,6 +142,7 @@ cdef class LuaState:
         self.c.instruction_limit = 0xFFFFFFFFFFFFFFFF
         self.c.deadline = 0x7FFFFFFFFFFFFFFF
         self.c.sliced = sliced
+        self.c.serial = SERIAL_FIRST
         self.c.L = lua_newstate(allocate, &self.c, HASH_SEED)
         if self.c.L == NULL:
             raise MemoryError("no memory for a Lua state")

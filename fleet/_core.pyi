@@ -114,7 +114,7 @@ class Pool:
 
     def __len__(self) -> int: ...
 
-def compile_lua(source: bytes, chunk_name: str, *, strip: bool = False) -> bytes:
+def compile_lua(source: bytes, chunk_name: str, *, local_names: bool = True) -> bytes:
     """Compile Lua text to bytecode. Raises LuaSyntaxError."""
 
 def set_modules(code: dict[str, bytes]) -> None:

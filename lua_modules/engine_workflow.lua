@@ -32,7 +32,7 @@ local function issue(command)
     local commands = run.commands
     commands.n = commands.n + 1
     commands[commands.n] = command
-    if run.explained then core.host("issued", commands.n, base.debug.traceback("", 2)) end
+    if run.explained then core.host("issued", commands.n, lib.traceback("", 2)) end
 end
 
 host.issue = issue
@@ -48,7 +48,7 @@ host.next_sequence = next_sequence
 
 --- Fail the workflow task, not the run, in a way that no pcall can catch. Never returns to the script.
 function host.fail_task(message)
-    run.fatal = message .. "\n" .. base.debug.traceback("", 2)
+    run.fatal = message .. "\n" .. lib.traceback("", 2)
     core.stop()
     core.park(0)
 end

@@ -3,7 +3,7 @@ local core, base = ...
 local lib = core.lib
 local type, tostring, error, pairs = lib.type, lib.tostring, lib.error, lib.pairs
 local s_gsub, s_upper = lib.s_gsub, lib.s_upper
-local traceback = base.debug.traceback
+local traceback = lib.traceback
 
 local KINDS = {
     "NOT_FOUND", "ALREADY_EXISTS", "INVALID", "PERMISSION_DENIED", "UNAVAILABLE", "INTERNAL",

@@ -21,7 +21,7 @@ def install_modules() -> None:
     """Compile every module once and hand it to the core. The names of files are the names of modules."""
     _core.set_modules(
         {
-            path.stem: _core.compile_lua(path.read_bytes(), f"=[{path.stem}]", strip=False)
+            path.stem: _core.compile_lua(path.read_bytes(), f"=[{path.stem}]", local_names=False)
             for path in sorted(modules_directory().glob("*.lua"))
         }
     )
