@@ -12,6 +12,14 @@ from rich.text import Text
 
 _STATES = {"ready": "green", "starting": "cyan", "ending": "yellow", "draining": "yellow", "waiting": "red"}
 
+_ROUTINGS = {
+    "inactive": "these workers get NO tasks: their version is not current (`temporal worker deployment"
+    " set-current-version`; the log says the whole command)",
+    "ramping": "this version is ramping: a part of the new runs comes here",
+    "draining": "this version is draining: it gets the tasks of runs that are pinned to it, and no new ones",
+    "drained": "this version is drained: no open run is pinned to it, and its workers can go",
+}
+
 
 def fleet_view(status: dict[str, Any], before: dict[str, Any] | None, *, decisions: int) -> RenderableType:
     """Workers, task queues, runs in quarantine and the last decisions.
@@ -21,6 +29,8 @@ def fleet_view(status: dict[str, Any], before: dict[str, Any] | None, *, decisio
     parts: list[RenderableType] = [_head(status), _workers(status, before)]
     if any(worker["queues"] for worker in status["workers"]):
         parts.append(_queues(status))
+    if routing := _ROUTINGS.get(_routing(status)):
+        parts.append(Text(routing, style="yellow"))
     for run_id, count in status["quarantine"].items():
         text = f"run {run_id} is in quarantine, {count} workers went down in its tasks: `fleet release {run_id}`"
         parts.append(Text(text, style="bold red"))
@@ -31,6 +41,11 @@ def fleet_view(status: dict[str, Any], before: dict[str, Any] | None, *, decisio
         Text(f"{_clock(decision['time'])}  {decision['text'].splitlines()[0]}", style="dim") for decision in recent
     ]
     return Group(*parts)
+
+
+def _routing(status: dict[str, Any]) -> str:
+    """What the server sends to the version of the workers, as the first that knows it says; empty when none does."""
+    return next((worker["routing"] for worker in status["workers"] if worker["routing"]), "")
 
 
 def _head(status: dict[str, Any]) -> Text:

@@ -43,6 +43,17 @@ class State(IntEnum):
     DRAINING = 3
 
 
+class Routing(IntEnum):
+    """What the server sends to the version that a worker runs as, from the least on; UNKNOWN also without versions."""
+
+    UNKNOWN = 0
+    INACTIVE = 1
+    DRAINED = 2
+    DRAINING = 3
+    RAMPING = 4
+    CURRENT = 5
+
+
 class Kind(IntEnum):
     """Kinds of tasks that a worker polls for."""
 
@@ -115,6 +126,7 @@ class Slot:
         generation: which load of the application it serves; the first is 1.
         lua_bytes: bytes in the Lua states of its cached workflow runs.
         cached_runs: how many workflow runs it has cached.
+        routing: what the server sends to its version.
     """
 
     beat = _Word(0)
@@ -126,6 +138,7 @@ class Slot:
     _since = _Word(6)
     lua_bytes = _Word(12)
     cached_runs = _Word(13)
+    _routing = _Word(14)
 
     def __init__(self, words: memoryview) -> None:
         self.words = words
@@ -138,6 +151,15 @@ class Slot:
     @state.setter
     def state(self, state: State) -> None:
         self._state = state
+
+    @property
+    def routing(self) -> Routing:
+        """What the server sends to its version."""
+        return Routing(self._routing)
+
+    @routing.setter
+    def routing(self, routing: Routing) -> None:
+        self._routing = routing
 
     @property
     def activating(self) -> Activating | None:

@@ -27,6 +27,7 @@ from .permits import WorkerPermits
 from .serve import Connector, ServiceOptions, serve
 from .telemetry import SdkMetrics, follow
 from .version import deployment_of
+from .version_watch import follow_versions
 from .watch import Watch
 
 log = logging.getLogger("fleet.worker")
@@ -132,6 +133,9 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
         if not told.is_set():
             job.block.state = State.READY
         counting = asyncio.create_task(_show_cache(job, serving.residents), name="cache")
+        # One worker asks for all of them: they are the same.
+        asked = serving.versions if job.slot == 0 else ()
+        versions = asyncio.create_task(follow_versions(asked, job.block), name="versions")
         failed = asyncio.ensure_future(serving.failed())
         waits = [asyncio.ensure_future(told.wait()), failed]
         try:
@@ -139,7 +143,7 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
             if failed.done():
                 failed.result()
         finally:
-            for task in (*waits, counting):
+            for task in (*waits, counting, versions):
                 task.cancel()
 
 

@@ -25,6 +25,7 @@ from .declared import check_search_attributes
 from .lifecycle import Supervisor
 from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
+from .version_watch import ServedVersion
 from .watch import ActivityWatch, Watch, WatchedRunner
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Serving:
         workers: the running workers, by id of their entry.
         http: the running HTTP servers.
         warnings: options that have no effect, one text each.
+        versions: those that the workers run as, without those of unversioned workers.
     """
 
     app: App
@@ -70,6 +72,7 @@ class Serving:
     workers: dict[str, Worker] = field(default_factory=dict)
     http: list[HttpServer] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    versions: set[ServedVersion] = field(default_factory=set)
     _failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     async def failed(self) -> None:
@@ -197,6 +200,9 @@ def _worker(
         workflow_runner=WatchedRunner(runner, watch) if watch is not None else runner,
         **kwargs,
     )
+    deployment = kwargs.get("deployment_config")
+    if deployment is not None and deployment.use_worker_versioning:
+        serving.versions.add(ServedVersion(serving.clients[entry.client], deployment.version))
     if workflows:
         bound_by_bytes(worker, runner)
     return worker

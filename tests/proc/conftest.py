@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helm_chart import render
+from pod_node import Node, StartNode, require_namespaces
 from supervised import OddFleet, Start, Supervised
 
 INDEX = """\
@@ -92,3 +94,20 @@ def odd(app: Path, tmp_path: Path) -> Iterator[Callable[..., OddFleet]]:
     yield odd
     for fleet in begun:
         fleet.clean_up()
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[StartNode]:
+    """Makes nodes for releases, and ends them."""
+    require_namespaces()
+    nodes: list[Node] = []
+
+    def start(values: Any) -> Node:
+        home = tmp_path / f"node{len(nodes)}"
+        home.mkdir()
+        nodes.append(Node(home, render(values)))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.end()

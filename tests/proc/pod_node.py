@@ -18,7 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -267,3 +267,7 @@ class Node:
 def _read_only(source: str, place: str) -> list[str]:
     """A mount of `source` that nothing can be written to."""
     return [f"mkdir -p {place}", f"mount --bind {source} {place}", f"mount -o remount,ro,bind {place}"]
+
+
+StartNode = Callable[[Any], Node]
+"""Makes the node of a release with these values."""

@@ -7,95 +7,16 @@ import json
 import re
 import signal
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helm_chart import ROOT, Manifest, container_of, only, pod_of, render
-from pod_node import OPEN_FILES, Container, Node, quantity, require_namespaces
-from supervised import free_port, until
+from helm_chart import ROOT, container_of, only, pod_of
+from helm_release import ask, run_flow, values, wait_ready
+from pod_node import OPEN_FILES, StartNode, quantity
 from tls_endpoint import Authority, tls_proxy
 
 from fleet.supervisor.memory import cache_share
-
-StartNode = Callable[[Any], Node]
-
-INDEX = """\
-version: "1.0"
-namespace: app
-entries:
-  - name: temporal
-    kind: temporal.client
-    address: ${env:TEMPORAL_ADDRESS}
-    CONNECTION
-  - {name: worker, kind: temporal.worker, client: "app:temporal", task_queue: QUEUE}
-  - name: flow
-    kind: workflow.lua
-    source: file://lib/flow.lua
-    method: main
-    meta: {temporal: {workflow: {worker: worker}}}
-"""
-FLOW = "local function main(n) return n + 1 end\nreturn { main = main }\n"
-
-
-@pytest.fixture
-def start_node(tmp_path: Path) -> Iterator[StartNode]:
-    """Makes the node of a release."""
-    require_namespaces()
-    nodes: list[Node] = []
-
-    def start(values: Any) -> Node:
-        nodes.append(Node(tmp_path, render(values)))
-        return nodes[-1]
-
-    yield start
-    for node in nodes:
-        node.end()
-
-
-def values(server_address: str, queue: str, connection: str = "") -> dict[str, Any]:
-    """A release with an application in a ConfigMap. connection: lines of its temporal.client entry."""
-    index = INDEX.replace("QUEUE", queue).replace("CONNECTION", connection)
-    return {
-        "temporal": {"address": server_address},
-        "application": {
-            "source": "configMap",
-            "configMap": {"files": {"_index.yaml": index, "lib/flow.lua": FLOW}},
-        },
-        "resources": {"requests": {"cpu": 1}, "limits": {"cpu": 1}},
-        "metrics": {"port": free_port()},
-        "test": {"taskQueue": f"smoke-{queue}"},
-        "drain": {"preStopSeconds": 1},
-    }
-
-
-def ask(container: Container, objects: list[Manifest], path: str) -> str:
-    """What the port of the metrics answers; empty when it is not there or not good."""
-    assert container.process.poll() is None, container.log
-    port = next(port["containerPort"] for port in container_of(objects)["ports"] if port["name"] == "metrics")
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            text: str = answer.read().decode()
-            return text
-    except (urllib.error.URLError, ConnectionError):
-        return ""
-
-
-def wait_ready(container: Container, objects: list[Manifest]) -> None:
-    """The probes of the manifest, in the order in which the kubelet asks them."""
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        path = container_of(objects)[probe]["httpGet"]["path"]
-        until(lambda path=path: ask(container, objects, path), lambda: container.log)
-
-
-def run_flow(container: Container) -> str:
-    """What `fleet run`, in the container, prints."""
-    done = container.run(["fleet", "run", "app:flow", "1", "--app", "/app", "--timeout", "60s"])
-    assert done.returncode == 0, done.stderr + container.log
-    return done.stdout
 
 
 def test_the_fleet_becomes_ready_serves_is_scraped_and_drains_within_its_grace_period(
@@ -155,7 +76,7 @@ async def test_secrets_of_the_manifest_open_the_server(
         api_key=KEY if name == "apiKey" else None,
     )
     async with front as address:
-        chosen = values(address, tmp_path.name, documented_connection(name))
+        chosen = values(address, tmp_path.name, connection=documented_connection(name))
         chosen["temporal"] |= CONNECTIONS[name]
         node = start_node(chosen)
         node.secrets = {

@@ -37,3 +37,9 @@ def test_an_unknown_behavior() -> None:
     environ = {"TEMPORAL_DEPLOYMENT_NAME": "shop", "TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR": "maybe"}
     with pytest.raises(WorkerOptionsError, match="must be pinned or auto_upgrade"):
         deployment_of(environ, "hash")
+
+
+@pytest.mark.parametrize("name", ["shop.v1", "shop:v1"])
+def test_names_that_the_server_never_answers_to(name: str) -> None:
+    with pytest.raises(WorkerOptionsError, match=r"must not contain '\.' or ':'"):
+        deployment_of({"TEMPORAL_DEPLOYMENT_NAME": name}, "hash")
