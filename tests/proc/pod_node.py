@@ -7,11 +7,13 @@ security contexts; its environment and nothing of ours; the limits of its manife
 * The network is that of the machine, so that the server of the tests is there; what listens does so on loopback.
 * The memory limit holds for what each process allocates (RLIMIT_DATA), and `Container.memory` measures all of them; the
   files of the control group are there to be read, with no control group behind them.
-* The image is the machine's own /usr with the Python of the tests, and the checkout in place of an installed wheel.
+* The image is the machine's own /usr with the Python of the tests, and the checkout in place of an installed wheel; or,
+  when there is one, what the steps of the Dockerfile have made (tests/helm/build_image.py).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -123,11 +125,13 @@ class Node:
         home: a directory of its own.
         objects: the rendered manifests: ConfigMaps are looked up there.
         secrets: files by name of the secret and key.
+        image: a directory that build_image.py has filled; None is the machine's own files.
     """
 
     home: Path
     objects: list[Manifest]
     secrets: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    image: Path | None = None
     containers: list[Container] = field(default_factory=list)
 
     def start(
@@ -171,25 +175,17 @@ class Node:
         root.mkdir()
         context = {**spec["securityContext"], **container["securityContext"]}
         assert context["readOnlyRootFilesystem"] and context["runAsNonRoot"]
-        lines = ["mount --make-rprivate /", f"mount -t tmpfs -o mode=755 none {root}"]
-        lines += [f"mkdir -p {root}/{name}" for name in ("proc", "dev", "etc", "opt/fleet/bin", "sys/fs/cgroup")]
-        lines += [
-            f"ln -s usr/{name} {root}/{name}" for name in ("bin", "lib", "lib64", "sbin") if Path("/", name).exists()
-        ]
-        lines += [f"cp /etc/passwd /etc/group /etc/hosts /etc/nsswitch.conf /etc/resolv.conf {root}/etc/"]
+        files, below, of_the_image = self._machine(folder, root) if self.image is None else self._built(folder, root)
+        lines = ["mount --make-rprivate /", *files]
+        lines += [f"mkdir -p {root}/{name}" for name in ("proc", "dev", "sys/fs/cgroup")]
         lines += [f"touch {root}/dev/{name}; mount --bind /dev/{name} {root}/dev/{name}" for name in _DEVICES]
         lines += [f"mount -t proc none {root}/proc"]
         lines += self._control_group(root, container["resources"]["limits"])
-        program = f'#!/bin/sh\nPYTHONPATH={_CHECKOUT} exec {sys.executable} -m fleet "$@"\n'
-        (folder / "fleet").write_text(program)
-        lines += [f"cp {folder}/fleet {root}/opt/fleet/bin/fleet; chmod 755 {root}/opt/fleet/bin/fleet"]
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         for mount in container["volumeMounts"]:
             lines += self._mount(root, volumes[mount["name"]], mount, spec["securityContext"]["fsGroup"])
         # Last, for they may lie below the container's /tmp.
-        for place in dict.fromkeys([*_OF_THE_MACHINE, sys.base_prefix, sys.prefix]):
-            lines += _read_only(place, f"{root}{place}")
-        lines += _read_only(str(ROOT), f"{root}{_CHECKOUT}")
+        lines += below
         lines += [f"mount -o remount,ro {root}"]
         limits = [
             f"--nofile={OPEN_FILES}",
@@ -206,13 +202,39 @@ class Node:
             f"--groups={spec['securityContext']['fsGroup']}",
             *drop,
         ]
-        # Of the Dockerfile; the manifest's wins.
-        whole = {"PATH": _PATH, "PYTHONDONTWRITEBYTECODE": "1", **environ}
+        whole = {**of_the_image, **environ}
         command = [*container["command"], *container.get("args", [])]
         inner = ["env", "-i", *(f"{name}={value}" for name, value in whole.items()), *command]
         enter = f"cd {shlex.quote(container.get('workingDir', '/'))} && exec {shlex.join(inner)}"
         lines += [f"exec chroot {root} {shlex.join(['prlimit', *limits, *switch, 'sh', '-c', enter])}"]
         return lines
+
+    def _machine(self, folder: Path, root: Path) -> tuple[list[str], list[str], dict[str, str]]:
+        """The machine in place of an image: what makes its files, what does so after the volumes, its environment."""
+        lines = [f"mount -t tmpfs -o mode=755 none {root}", f"mkdir -p {root}/etc {root}/opt/fleet/bin"]
+        lines += [
+            f"ln -s usr/{name} {root}/{name}" for name in ("bin", "lib", "lib64", "sbin") if Path("/", name).exists()
+        ]
+        lines += [f"cp /etc/passwd /etc/group /etc/hosts /etc/nsswitch.conf /etc/resolv.conf {root}/etc/"]
+        program = f'#!/bin/sh\nPYTHONPATH={_CHECKOUT} exec {sys.executable} -m fleet "$@"\n'
+        (folder / "fleet").write_text(program)
+        lines += [f"cp {folder}/fleet {root}/opt/fleet/bin/fleet; chmod 755 {root}/opt/fleet/bin/fleet"]
+        below: list[str] = []
+        for place in dict.fromkeys([*_OF_THE_MACHINE, sys.base_prefix, sys.prefix]):
+            below += _read_only(place, f"{root}{place}")
+        below += _read_only(str(ROOT), f"{root}{_CHECKOUT}")
+        return lines, below, {"PATH": _PATH, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def _built(self, folder: Path, root: Path) -> tuple[list[str], list[str], dict[str, str]]:
+        """The same of a built image: a layer of its own above it, in which the places of the mounts are made."""
+        assert self.image is not None
+        layer = folder / "layer"
+        layer.mkdir()
+        options = f"lowerdir={self.image}/root,upperdir={layer}/upper,workdir={layer}/work"
+        lines = [f"mount -t tmpfs -o mode=755 none {layer}", f"mkdir {layer}/upper {layer}/work"]
+        lines += [f"mount -t overlay -o {options} none {root}", f"cp /etc/hosts /etc/resolv.conf {root}/etc/"]
+        environ: dict[str, str] = json.loads((self.image / "image.json").read_text())["env"]
+        return lines, [], environ
 
     def _control_group(self, root: Path, limits: dict[str, Any]) -> list[str]:
         group = root / "sys/fs/cgroup"

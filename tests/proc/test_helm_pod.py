@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from helm_chart import ROOT, container_of, only, pod_of
 from helm_release import ask, run_flow, values, wait_ready
 from pod_node import OPEN_FILES, StartNode, quantity
+from supervised import free_port
 from tls_endpoint import Authority, tls_proxy
 
 from fleet.supervisor.memory import cache_share
@@ -102,9 +105,17 @@ def documented_connection(name: str) -> str:
     return "\n    ".join([tls, *auth])
 
 
-def test_the_test_pod_runs_its_workflow(start_node: StartNode, server_address: str, tmp_path: Path) -> None:
-    node = start_node(values(server_address, tmp_path.name))
+def test_the_commands_of_the_documentation(start_node: StartNode, server_address: str) -> None:
+    """What remains of them when there is no cluster: the release of its values, `helm test`, and the last command."""
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    [block] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "_index.yaml" in block]
+    chosen = yaml.safe_load(block) | {"temporal": {"address": server_address}, "metrics": {"port": free_port()}}
+    node = start_node(chosen | {"fleet": {"workers": 1}})
+    container = node.start(pod_of(node.objects)["spec"])
+    wait_ready(container, node.objects)
     spec = only(node.objects, "Pod", "-smoke")["spec"]
-    container = node.start(spec)
-    assert container.process.wait(spec["activeDeadlineSeconds"]) == 0, container.log
-    assert '"hello, fleet"' in container.log
+    smoke = node.start(spec)
+    [command] = re.findall(r"^kubectl exec .* -- (fleet run .*)$", text, re.MULTILINE)
+    assert container.run(shlex.split(command)).stdout == '"hello, Ada"\n'
+    assert smoke.process.wait(spec["activeDeadlineSeconds"]) == 0, smoke.log
+    assert '"hello, fleet"' in smoke.log

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import signal
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helm_chart import only, render
 from prometheus_server import Prometheus, check_page, prometheus, samples
 from supervised import Start, Supervised, free_port, until
 from temporalio.client import Client, WorkflowHandle
@@ -155,6 +157,11 @@ async def test_every_query_has_an_answer(
     rules = [rule for group in server.ask("rules")["groups"] for rule in group["rules"]]
     assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
     assert not [rule["name"] for rule in rules if rule["state"] == "firing"]
+    # Last, for without Helm the test is skipped here: what KEDA asks, of all pods that there are.
+    keda = {"enabled": True, "load": {"serverAddress": "http://prometheus:9090"}}
+    [trigger] = only(render({"keda": keda}), "ScaledObject")["spec"]["triggers"]
+    query = re.sub(r'\{namespace="[^"]+",pod=~"[^"]+"\}', "", trigger["metadata"]["query"])
+    assert len(server.query(query)) == 1
 
 
 async def test_a_fleet_that_ends_or_is_killed_leaves_no_files(start: Start) -> None:
