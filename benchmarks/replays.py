@@ -110,11 +110,11 @@ class BareReplays:
         await self._core.close(lambda: asyncio.wait((self._serving,)))
 
     async def _serve(self) -> None:
-        steps = IdleSteps(self._activities)
+        ref, steps = self._core._ref, IdleSteps(self._activities)
         try:
             while True:
-                activation = WorkflowActivation.FromString(await self._core.poll())
-                completed = self._core.complete(steps.answer(activation).SerializeToString())
+                activation = WorkflowActivation.FromString(await ref.poll_workflow_activation())
+                completed = ref.complete_workflow_activation(steps.answer(activation).SerializeToString())
                 if activation.jobs[0].HasField("remove_from_cache"):
                     steps = IdleSteps(self._activities)
                     completed.add_done_callback(lambda _: self._gone.set())

@@ -47,6 +47,35 @@ def activation_head(activation: bytes, run_id: int, is_replaying: int, jobs: int
 def completion_head(completion: bytes, successful: int, failed: int, commands: int, /) -> tuple[bool, int]:
     """(has the task failed, sorts of its commands as a bit set of field numbers); the arguments are field numbers."""
 
+class Delivery:
+    """Stands in for the event loop in calls of temporalio's bridge, and for the future of a poll."""
+
+    settled: Callable[[], object] | None
+    """Called on the loop when no completion is under way any more; None while nobody waits for that."""
+
+    def __init__(
+        self,
+        wake: Callable[..., object],
+        activated: Callable[[bytes], object],
+        ended: Callable[[Exception], object],
+        /,
+    ) -> None:
+        """wake: call_soon_threadsafe of the loop. activated, ended: called on it with what a poll gives or raises."""
+
+    def __len__(self) -> int:
+        """How many completions are under way."""
+
+    def poll(self) -> None:
+        """The next call of the bridge is a poll."""
+
+    def completion(
+        self, run_id: str, failed: Callable[[str, Exception], object], arrived: Callable[[], object] | None, /
+    ) -> None:
+        """The next call of the bridge hands in a completion; `failed` and `arrived` are called on the loop."""
+
+    def withdraw(self) -> None:
+        """The call has raised: there is no completion."""
+
 class Program:
     """What one entry runs: bytecode by chunk name, and a manifest for the engine."""
 

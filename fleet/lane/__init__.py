@@ -1,13 +1,16 @@
 """Drives Temporal's core directly: what it hands out goes as bytes to the native core, and back.
 
-``bridge`` alone knows the SDK's private parts. ``lane`` polls, activates and answers; ``replay`` replays histories on
-it; ``fitness`` proves at start that the installed SDK is one that all this fits.
+``bridge`` alone knows the SDK's private parts. ``lane`` polls, activates and answers; ``worker`` puts it into a
+temporalio Worker, ``replay`` replays histories on it; ``fitness`` proves at start that the installed SDK is one that
+all this fits.
 """
 
 from __future__ import annotations
 
 from .bridge import serialized
 from .fitness import fits
+from .lane import Run
 from .replay import LaneReplayer
+from .worker import take_lane
 
-__all__ = ["LaneReplayer", "fits", "serialized"]
+__all__ = ["LaneReplayer", "Run", "fits", "serialized", "take_lane"]

@@ -1,42 +1,140 @@
-"""What there is to know of temporalio's bridge, which is private to it: this module alone uses it."""
+"""What there is to know of temporalio's bridge, which is private to it: this module alone uses it.
+
+The bridge reports a result by asking the running event loop, on a thread of the core's, to set a future. What it is
+given here in place of both (core_ext/delivery.pyx) takes the result itself: an activation wakes the loop once and is
+applied there and then, a completion that has arrived does not wake it at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from asyncio import _set_running_loop
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import temporalio.bridge.worker as bridge
 from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
+from temporalio.worker import Worker
+
+from fleet._core import Delivery
+
+log = logging.getLogger(__name__)
 
 TESTED = ((1, 35), (1, 36))
 """Releases of temporalio that this was tested with: from the first on, below the second."""
 
+CoreClosed: type[Exception] = vars(bridge)["PollShutdownError"]
+"""A poll ends with it when the worker shuts down and holds no more activations."""
+
 
 class Core:
     """The workflow side of a core worker: serialized activations out, serialized completions in.
+
+    Made and used on one event loop, which calls what it is given.
 
     ref: the bridge's worker.
     """
 
     def __init__(self, ref: Any) -> None:
         self._ref = ref
+        self._loop = asyncio.get_running_loop()
+        self._delivery: Any = None
 
-    def poll(self) -> asyncio.Future[bytes]:
-        """Ask for the next activation, beginning now. The future raises CoreClosed when there will be no more."""
-        future: asyncio.Future[bytes] = self._ref.poll_workflow_activation()
-        return future
+    def listen(self, activated: Callable[[bytes], None], ended: Callable[[Exception], None]) -> None:
+        """Say what polls end with: an activation, or an error, which is CoreClosed when there are no more; and poll."""
+        self._delivery = Delivery(self._loop.call_soon_threadsafe, activated, ended)
+        _set_running_loop(self._delivery)
+        try:
+            self._ref.poll_workflow_activation()
+        finally:
+            _set_running_loop(self._loop)
 
-    def complete(self, completion: bytes) -> asyncio.Future[None]:
-        """Hand in a completion, beginning now. Raises ValueError when the bytes are no valid message."""
-        future: asyncio.Future[None] = self._ref.complete_workflow_activation(completion)
-        return future
+    def answer(self, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
+        """Hand in the completion of the last activation and poll for the next, both beginning now. Raises ValueError
+        when the bytes are no valid message. What else goes wrong is logged: the server gives the task out again.
+
+        run_id: whose it is. arrived: called when the core has dealt with it.
+        """
+        delivery, ref = self._delivery, self._ref
+        delivery.completion(run_id, _failed, arrived)
+        _set_running_loop(delivery)
+        try:
+            try:
+                ref.complete_workflow_activation(completion)
+            except BaseException:
+                delivery.withdraw()
+                raise
+            delivery.poll()
+            ref.poll_workflow_activation()
+        finally:
+            _set_running_loop(self._loop)
+
+    async def settled(self) -> None:
+        """Wait until the core has dealt with all completions."""
+        settled = asyncio.Event()
+        self._delivery.settled = settled.set
+        if len(self._delivery):
+            await settled.wait()
 
 
-CoreClosed: type[Exception] = vars(bridge)["PollShutdownError"]
-"""A poll ends with it when the worker shuts down and holds no more activations."""
+def _failed(run_id: str, error: Exception) -> None:
+    log.error("Failed completing activation on workflow with run ID %s", run_id, exc_info=error)
+
+
+class WorkflowSide(Protocol):
+    """What a temporalio Worker asks of the part of it that runs workflows."""
+
+    async def run(self) -> None:
+        """Poll and answer, until the core shuts down. What it raises ends the worker."""
+
+    def notify_shutdown(self) -> None:
+        """The core has been told to shut down."""
+
+    async def drain_poll_queue(self) -> None:
+        """After `run` has raised: answer what the core still holds."""
+
+
+class WorkerParts:
+    """The private parts of a temporalio Worker that has not begun to run."""
+
+    def __init__(self, worker: Worker) -> None:
+        """Raises what is missing in the installed SDK."""
+        self._worker: Any = worker
+        self._sdk: Any = self._worker._workflow_worker
+        self._bridge: Any = self._worker._bridge_worker
+        for method in ("run", "notify_shutdown", "drain_poll_queue"):
+            getattr(self._sdk, method)
+
+    @property
+    def converter(self) -> DataConverter:
+        """The data converter of the worker."""
+        converter: DataConverter = self._sdk._data_converter
+        return converter
+
+    @property
+    def obstacle(self) -> str:
+        """What the worker has that only the SDK's own code serves; "" without any. All of its workflows are Lua."""
+        if self.converter.payload_codec is not None:
+            return "its client has a payload codec"
+        if self.converter.external_storage is not None:
+            return "its client stores payloads elsewhere"
+        if self._sdk._interceptor_classes:
+            return "it has a workflow interceptor"
+        if self._sdk._debug_mode:
+            return "debug mode is on"
+        return ""
+
+    def core(self) -> Core:
+        """The core of the worker. To be called on the event loop on which it will run."""
+        return Core(self._bridge._ref)
+
+    def replace(self, side: WorkflowSide) -> None:
+        """Let `side` run the workflows in place of the SDK's code. Activities stay with that."""
+        self._worker._workflow_worker = side
 
 
 class ReplayCore(Core):
@@ -56,8 +154,7 @@ class ReplayCore(Core):
         self._pusher.close()
         self._ref.initiate_shutdown()
         await drained()
-        ref, self._ref = self._ref, None
-        await ref.finalize_shutdown()
+        await self._ref.finalize_shutdown()
 
 
 def serialized(history: WorkflowHistory) -> bytes:

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-import temporalio.converter
 from temporalio.bridge.proto.workflow_activation import InitializeWorkflow, RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import Success, WorkflowActivationCompletion
+from temporalio.converter import DataConverter
 
 from fleet.workflow.envelope import EVICTION, activation_head
 
@@ -41,29 +41,74 @@ Evicted = Callable[[RemoveFromCache], None]
 class Lane:
     """The runs of one core worker.
 
-    core: where activations come from. start: makes runs. evicted: is told of each run that has gone.
+    core: where activations come from. start: makes runs. evicted: is told of each run that has gone. converter: makes
+    failures of what `start` raises.
 
     Lua runs on the event loop, a bounded time per activation (`Limits.seconds`): a thread for each costs more than most
     activations do. Completions are not awaited: the core orders what belongs to one run.
     """
 
-    def __init__(self, core: Core, start: Start, evicted: Evicted | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        start: Start,
+        evicted: Evicted | None = None,
+        *,
+        converter: DataConverter = DataConverter.default,
+    ) -> None:
         self._core = core
         self._start = start
         self._evicted = evicted
+        self._converter = converter
         self._runs: dict[str, Run] = {}
-        self._completing: set[asyncio.Future[None]] = set()
+        self._over: asyncio.Future[None]
+        self._polling = False
+        self._drained: asyncio.Event | None = None
 
     async def run(self) -> None:
         """Until the core worker shuts down; what was completed has then arrived. Raises what polling fails with."""
+        self._over = asyncio.get_running_loop().create_future()
+        self._listen()
         try:
-            while True:
-                self._take(await self._core.poll())
-        except CoreClosed:
-            pass
+            await self._over
         finally:
-            if self._completing:
-                await asyncio.wait(self._completing)
+            await self._core.settled()
+
+    async def drain(self) -> None:
+        """After `run` has raised: fail the tasks that the core worker still hands out, until it shuts down."""
+        self._drained = asyncio.Event()
+        if not self._polling:
+            self._listen()
+        await self._drained.wait()
+        await self._core.settled()
+
+    def _listen(self) -> None:
+        self._polling = True
+        self._core.listen(self._activated, self._ended)
+
+    def _activated(self, activation: bytes) -> None:
+        if not self._over.done():
+            try:
+                self._take(activation)
+                return
+            except Exception as error:
+                self._over.set_exception(error)
+        # The core does not shut down before it has an answer.
+        run_id, _, _ = activation_head(activation)
+        completion = WorkflowActivationCompletion(run_id=run_id)
+        completion.failed.failure.message = "Worker shutting down"
+        self._core.answer(run_id, completion.SerializeToString())
+
+    def _ended(self, error: Exception) -> None:
+        self._polling = False
+        if self._drained is not None:
+            self._drained.set()
+        if self._over.done():
+            return
+        if isinstance(error, CoreClosed):
+            self._over.set_result(None)
+        else:
+            self._over.set_exception(error)
 
     def _take(self, activation: bytes) -> None:
         run_id, is_replaying, jobs = activation_head(activation)
@@ -75,12 +120,12 @@ class Lane:
             completion = run.activate(activation, is_replaying, jobs)
         except Exception as error:
             log.exception("Failed handling activation on workflow with run ID %s", run_id)
-            self._complete(run_id, _failed(run_id, error))
+            self._core.answer(run_id, self._failed(run_id, error))
             return
         try:
-            self._complete(run_id, completion)
+            self._core.answer(run_id, completion)
         except ValueError:
-            self._complete(run_id, run.refused())
+            self._core.answer(run_id, run.refused())
 
     def _started(self, run_id: str, activation: bytes) -> Run:
         for job in WorkflowActivation.FromString(activation).jobs:
@@ -90,32 +135,28 @@ class Lane:
         raise RuntimeError("Missing initialize workflow, workflow could have unexpectedly been removed from cache")
 
     def _leave(self, run_id: str, eviction: RemoveFromCache) -> None:
+        log.debug("Evicting workflow with run ID %s, message: %s", run_id, eviction.message)
         run = self._runs.pop(run_id, None)
-        if run is not None:
-            run.leave(eviction)
-        gone = self._complete(
-            run_id, WorkflowActivationCompletion(run_id=run_id, successful=Success()).SerializeToString()
+        try:
+            if run is not None:
+                run.leave(eviction)
+        except Exception:
+            # The run is gone all the same: the core waits for the answer, and a worker for the core.
+            log.exception("Failed evicting workflow with run ID %s", run_id)
+        evicted = self._evicted
+        self._core.answer(
+            run_id,
+            WorkflowActivationCompletion(run_id=run_id, successful=Success()).SerializeToString(),
+            None if evicted is None else lambda: evicted(eviction),
         )
-        if self._evicted is not None:
-            evicted = self._evicted
-            gone.add_done_callback(lambda _: evicted(eviction))
 
-    def _complete(self, run_id: str, completion: bytes) -> asyncio.Future[None]:
-        future = self._core.complete(completion)
-        self._completing.add(future)
-        future.add_done_callback(self._completing.discard)
-        future.add_done_callback(lambda future: _completed(run_id, future))
-        return future
-
-
-def _completed(run_id: str, future: asyncio.Future[None]) -> None:
-    if not future.cancelled() and (error := future.exception()) is not None:
-        log.error("Failed completing activation on workflow with run ID %s", run_id, exc_info=error)
-
-
-def _failed(run_id: str, error: Exception) -> bytes:
-    """A completion that fails the workflow task with a Python error, as the SDK's worker words it."""
-    completion = WorkflowActivationCompletion(run_id=run_id)
-    converter = temporalio.converter.DataConverter.default
-    converter.failure_converter.to_failure(error, converter.payload_converter, completion.failed.failure)
-    return completion.SerializeToString()
+    def _failed(self, run_id: str, error: Exception) -> bytes:
+        """A completion that fails the workflow task with a Python error, as the SDK's worker words it."""
+        completion = WorkflowActivationCompletion(run_id=run_id)
+        failure = completion.failed.failure
+        try:
+            self._converter.failure_converter.to_failure(error, self._converter.payload_converter, failure)
+        except Exception as inner:
+            log.exception("Failed converting activation exception on workflow with run ID %s", run_id)
+            failure.message = f"Failed converting activation exception: {inner}"
+        return completion.SerializeToString()

@@ -22,6 +22,7 @@ from fleet.workflow import LuaWorkflowRunner, Residents, WorkflowScripts, workfl
 from .cache import bound_by_bytes
 from .client import client_warnings
 from .declared import check_search_attributes
+from .lanes import FAST, PUBLIC, on_lane
 from .lifecycle import Supervisor
 from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
@@ -59,8 +60,9 @@ class Serving:
         clients: a connected client for each temporal.client entry, by id.
         residents: the cached workflow runs.
         workers: the running workers, by id of their entry.
+        lanes: how each worker with workflows runs them, by id of its entry: FAST or PUBLIC.
         http: the running HTTP servers.
-        warnings: options that have no effect, one text each.
+        warnings: options that have no effect, workers without the fast lane: one text each.
         versions: those that the workers run as, without those of unversioned workers.
     """
 
@@ -70,6 +72,7 @@ class Serving:
     clients: Mapping[str, Client]
     residents: Residents
     workers: dict[str, Worker] = field(default_factory=dict)
+    lanes: dict[str, str] = field(default_factory=dict)
     http: list[HttpServer] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     versions: set[ServedVersion] = field(default_factory=set)
@@ -97,6 +100,7 @@ async def serve(
     cache_bytes: int = 0,
     watch: Watch | None = None,
     longest_default_grace: timedelta = DEFAULT_GRACE,
+    lane: bool = True,
 ) -> AsyncIterator[Serving]:
     """Serve `app` for the length of an `async with` block: the workers poll when it begins and have drained at its end.
 
@@ -109,6 +113,7 @@ async def serve(
     number, max_cached_workflows of each worker, holds beside it.
     watch: is told of each activation and activity.
     longest_default_grace: bounds how long activities may finish where the entry does not say it.
+    lane: run workflows on the fast lane (`fleet.lane`) where that is possible; False: on the SDK's public interface.
     Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError,
     MissingSearchAttributes when a namespace lacks a search attribute that its client declares.
     """
@@ -135,7 +140,7 @@ async def serve(
             await stack.enter_async_context(permits.following())
         for entry in entries:
             arguments = {**_grace(entry, longest_default_grace), **(overrides or {})}
-            worker = _worker(entry, serving, scripts, arguments, permits, watch)
+            worker = await _worker(entry, serving, scripts, arguments, permits, watch, lane)
             if worker is not None:
                 serving.workers[entry.id] = await stack.enter_async_context(_running(worker, entry, serving))
         if services is not None:
@@ -166,13 +171,14 @@ def _grace(entry: WorkerEntry, longest: timedelta) -> dict[str, Any]:
     return {} if explicit else {"graceful_shutdown_timeout": min(DEFAULT_GRACE, longest)}
 
 
-def _worker(
+async def _worker(
     entry: WorkerEntry,
     serving: Serving,
     scripts: WorkflowScripts,
     overrides: Mapping[str, Any],
     permits: WorkerPermits | None,
     watch: Watch | None,
+    lane: bool,
 ) -> Worker | None:
     app = serving.app
     settings = worker_options(entry, default_build_id=app.content_hash)
@@ -205,6 +211,12 @@ def _worker(
         serving.versions.add(ServedVersion(serving.clients[entry.client], deployment.version))
     if workflows:
         bound_by_bytes(worker, runner)
+        reason = await on_lane(worker, entry, serving.app, runner, watch) if lane else ""
+        serving.lanes[entry.id] = FAST if lane and not reason else PUBLIC
+        if reason:
+            serving.warnings.append(
+                f"entry {entry.id} runs workflows on temporalio's public interface, which is slower: {reason}"
+            )
     return worker
 
 

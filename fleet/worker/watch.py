@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import temporalio.workflow
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from google.protobuf.message import DecodeError
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import (
@@ -21,6 +22,7 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
+from fleet.lane import Run
 from fleet.supervisor.page import Activating, Quarantine, Slot
 
 from .quarantine import QuarantineView
@@ -175,3 +177,43 @@ class _WatchedInstance(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._inner.get_thread_id()
+
+
+class WatchedRun:
+    """Tells of activations of a run on the lane, and fails its tasks if it is refused."""
+
+    def __init__(self, run_id: str, inner: Run, watch: Watch) -> None:
+        self._run_id = run_id
+        self._inner = inner
+        self._watch = watch
+        self._trial = watch.quarantine.trial(run_id)
+
+    def activate(self, activation: bytes, is_replaying: bool, jobs: int) -> bytes:
+        """Apply an activation."""
+        refusal = self._watch.quarantine.refusal(self._run_id)
+        if refusal is not None:
+            return refusal.SerializeToString()
+        if self._trial is not None and self._trial.begins(WorkflowActivation.FromString(activation)):
+            self._trial = None
+        turn = self._watch.begin(self._run_id)
+        try:
+            completion = self._inner.activate(activation, is_replaying, jobs)
+        finally:
+            self._watch.end(self._run_id, turn)
+        if self._trial is not None:
+            with suppress(DecodeError):  # what is no message is refused next
+                if self._trial.ends(WorkflowActivationCompletion.FromString(completion)):
+                    self._trial = None
+        return completion
+
+    def refused(self) -> bytes:
+        """See Run."""
+        return self._inner.refused()
+
+    def leave(self, eviction: RemoveFromCache) -> None:
+        """See Run."""
+        turn = self._watch.begin(self._run_id)
+        try:
+            self._inner.leave(eviction)
+        finally:
+            self._watch.end(self._run_id, turn)

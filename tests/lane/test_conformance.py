@@ -21,7 +21,7 @@ CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "replay" / "
 def completions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What either lane hands in, in one order of fields: the SDK's worker writes its messages anew."""
     seen: list[bytes] = []
-    public, fast = Worker.complete_workflow_activation, Core.complete
+    public, fast = Worker.complete_workflow_activation, Core.answer
 
     def note(message: WorkflowActivationCompletion) -> None:
         seen.append(message.SerializeToString(deterministic=True))
@@ -30,12 +30,12 @@ def completions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         note(comp)
         await public(self, comp)
 
-    def directly(self: Core, completion: bytes) -> Any:
+    def directly(self: Core, run_id: str, completion: bytes, *more: Any) -> None:
         note(WorkflowActivationCompletion.FromString(completion))
-        return fast(self, completion)
+        fast(self, run_id, completion, *more)
 
     monkeypatch.setattr(Worker, "complete_workflow_activation", publicly)
-    monkeypatch.setattr(Core, "complete", directly)
+    monkeypatch.setattr(Core, "answer", directly)
     return seen
 
 

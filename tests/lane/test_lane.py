@@ -9,13 +9,15 @@ import pytest
 from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
+from fleet._core import Delivery
 from fleet.lane import LaneReplayer, fitness, fits
 from fleet.workflow.envelope import EVICTION, LOCAL_ACTIVITY, START, activation_head, completion_head
 
 
 @pytest.fixture
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitness, "_fit", None)
+    monkeypatch.setattr(fitness, "_found", None)
+    monkeypatch.setattr(fitness, "_told", False)
 
 
 async def test_installed_sdk_fits(untried: None) -> None:
@@ -99,3 +101,39 @@ def test_heads_of_what_is_no_message(wrong: bytes) -> None:
     for head in (activation_head, completion_head):
         with pytest.raises(ValueError):
             head(wrong)
+
+
+def test_results_reach_the_loop_or_do_not_wake_it() -> None:
+    woken: list[Any] = []
+    seen: list[Any] = []
+    delivery = Delivery(lambda *call: woken.append(call), seen.append, seen.append)
+
+    def deliver(future: Any, kind: str, value: Any) -> None:
+        """As the bridge does it on a thread of the core's."""
+        assert not future.cancelled()
+        delivery.call_soon_threadsafe(None, future, getattr(future, kind), value, context=None)
+
+    def future() -> Any:
+        made = delivery.create_future()
+        made.add_done_callback(print)
+        return made
+
+    deliver(future(), "set_result", b"activation")
+    assert woken.pop() == (seen.append, b"activation")
+    delivery.completion("run", seen.append, None)
+    done = future()
+    assert len(delivery) == 1
+    deliver(done, "set_result", None)
+    assert len(delivery) == 0 and woken == []
+    failed, arrived, settled = object(), object(), object()
+    delivery.completion("run", failed, arrived)
+    done = future()
+    delivery.settled = settled
+    error = RuntimeError("lost")
+    deliver(done, "set_exception", error)
+    assert woken == [(failed, "run", error), (arrived,), (settled,)]
+    delivery.completion("run", failed, arrived)
+    delivery.withdraw()
+    assert len(delivery) == 0
+    delivery.poll()
+    assert future() is delivery

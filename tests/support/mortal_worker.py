@@ -12,12 +12,10 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.bridge.worker import Worker as BridgeWorker
 from temporalio.worker import (
     CustomSlotSupplier,
     FixedSizeSlotSupplier,
@@ -30,9 +28,11 @@ from temporalio.worker import (
 )
 
 import fleet
+from fleet.lane.bridge import Core
 from fleet.registry import App
 from fleet.worker.client import connect
 from fleet.worker.serve import serve
+from fleet.workflow.envelope import EVICTION, LOCAL_ACTIVITY, activation_head, completion_head
 
 LAST_WORDS = 0.2
 """Seconds after a task by which its worker is dead; one that lives on had nothing to run, and may have another task."""
@@ -80,25 +80,31 @@ def overrides() -> dict[str, Any]:
 
 
 def die_after_one_task() -> None:
-    poll, complete = BridgeWorker.poll_workflow_activation, BridgeWorker.complete_workflow_activation
+    listen, answer = Core.listen, Core.answer
     tasks: set[str] = set()
 
-    async def noted_poll(self: BridgeWorker) -> WorkflowActivation:
-        activation = await poll(self)
-        # What is replayed first is the same workflow task.
-        if not activation.is_replaying and any(not job.HasField("remove_from_cache") for job in activation.jobs):
-            tasks.add(activation.run_id)
-        return activation
+    def noted_listen(self: Core, activated: Callable[[bytes], None], ended: Callable[[Exception], None]) -> None:
+        def noted(activation: bytes) -> None:
+            run_id, is_replaying, jobs = activation_head(activation)
+            # What is replayed first is the same workflow task.
+            if not is_replaying and jobs != EVICTION:
+                tasks.add(run_id)
+            activated(activation)
 
-    async def last_completion(self: BridgeWorker, completion: WorkflowActivationCompletion) -> None:
-        await complete(self, completion)
+        listen(self, noted, ended)
+
+    def last_answer(self: Core, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
         # A task with local activities goes on here until they have ended.
-        waits = any(command.HasField("schedule_local_activity") for command in completion.successful.commands)
-        if completion.run_id in tasks and not waits:
-            os.kill(os.getpid(), signal.SIGKILL)
+        _, commands = completion_head(completion)
+        is_last = run_id in tasks and not commands & LOCAL_ACTIVITY
+        answer(self, run_id, completion, die if is_last else arrived)
 
-    BridgeWorker.poll_workflow_activation = noted_poll  # type: ignore[method-assign]
-    BridgeWorker.complete_workflow_activation = last_completion  # type: ignore[method-assign]
+    Core.listen = noted_listen  # type: ignore[method-assign]
+    Core.answer = last_answer  # type: ignore[method-assign]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def live(app: App, address: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
-from workflow_bench import NO_CACHE, Bench, Outcome
+from workflow_bench import WAYS, Bench, Outcome
 
 from fleet.registry import App, load_app
 from fleet.server.registration import ensure_search_attributes
@@ -71,8 +71,8 @@ Scene = Callable[[Play], Awaitable[Any]]
 
 
 class Stage(Bench):
-    """A bench whose scenarios are played four times: with the sticky cache, without it, with a worker that is killed
-    after each workflow task, and as replays of all histories."""
+    """A bench whose scenarios are played four times: in both of its WAYS, with a worker that is killed after each
+    workflow task, and as replays of all histories."""
 
     histories: list[Outcome]
 
@@ -85,12 +85,12 @@ class Stage(Bench):
         """Play ``scene``; what it returns, which must be the same each time. ``options`` are those of ``serve``."""
         app = await self.prepared()
         results = []
-        for overrides in ({}, NO_CACHE):
-            async with self.serving(app, options, **overrides) as serving:
+        for way, overrides in WAYS:
+            async with self.serving(app, {**options, **way}, **overrides) as serving:
                 results.append(await self._act(scene, serving))
         async with self.mortal(options) as serving:
             results.append(await self._act(scene, serving))
-        assert results[0] == results[1], f"the sticky cache makes a difference: {results[1]}"
+        assert results[0] == results[1], f"the sticky cache or the lane makes a difference: {results[1]}"
         assert results[0] == results[2], f"the death of a worker makes a difference: {results[2]}"
         return results[0]
 

@@ -1,4 +1,5 @@
-"""Runs workflows on a real server: each once with the sticky cache, once without, and replayed from its history."""
+"""Runs workflows on a real server: each once with the sticky cache on the fast lane, once without a cache on the SDK's
+public interface, and both replayed from their histories on both."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from both_lanes import replay_on_both
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import CancelledError, FailureError
-from temporalio.worker import Replayer
 
 import fleet
 from fleet.registry import App
@@ -25,6 +26,9 @@ from fleet.workflow import Origin
 CLIENT = {"name": "temporal", "kind": "temporal.client", "address": "localhost:7233"}
 WORKER = {"name": "worker", "kind": "temporal.worker", "client": "app:temporal"}
 NO_CACHE = {"max_cached_workflows": 0}
+PUBLIC = {"lane": False}
+WAYS: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}), (PUBLIC, NO_CACHE)]
+"""Options of `serve` and overrides of a worker that make no difference to a workflow."""
 
 
 def as_module(text: str) -> str:
@@ -147,19 +151,19 @@ class Bench:
         )
 
     async def run(self, *args: Any, name: str = "wf", same: bool = True, **start: Any) -> Outcome:
-        """Run with the sticky cache and without, replay both histories, and return the first outcome.
+        """Run in both WAYS, replay both histories, and return the first outcome.
 
         same: whether both runs must give the same result.
         """
         app = self.load()
         outcomes = []
-        for overrides in ({}, NO_CACHE):
-            async with self.serving(app, **overrides) as serving:
+        for options, overrides in WAYS:
+            async with self.serving(app, options, **overrides) as serving:
                 outcome = await self._run_once(serving, name, args, start)
             await self.replay(app, outcome)
             outcomes.append(outcome)
         if same:
-            assert outcomes[0].result == outcomes[1].result, "the sticky cache makes a difference"
+            assert outcomes[0].result == outcomes[1].result, "the sticky cache or the lane makes a difference"
             if outcomes[0].failure is not None:
                 assert outcomes[0].error == outcomes[1].error
         return outcomes[0]
@@ -197,8 +201,6 @@ class Bench:
             await asyncio.sleep(0.05)
 
     async def replay(self, app: App, outcome: Outcome) -> None:
-        """Replay the history of a run: raises when the code does not fit it."""
+        """Replay the history of a run: raises when the code does not fit it, or when it matters how it is replayed."""
         assert outcome.history is not None
-        plugin = fleet.LuaPlugin(app, origin=Origin(self.queue, "default"))
-        replayer = Replayer(workflows=[], plugins=[plugin])
-        await replayer.replay_workflow(outcome.history)
+        await replay_on_both(app, outcome.history, Origin(self.queue, "default"))

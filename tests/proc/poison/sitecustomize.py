@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
-from fleet.workflow import LuaWorkflowInstance, WorkflowScripts
+from fleet.workflow import LuaRun, WorkflowScripts
 
 POISON = Path(os.environ["POISON"])
-activate = LuaWorkflowInstance.activate
+activate = LuaRun.activate
 
 
-def poisoned(self: LuaWorkflowInstance, act: WorkflowActivation) -> WorkflowActivationCompletion:
+def poisoned(self: LuaRun, activation: bytes, is_replaying: bool, jobs: int) -> bytes:
+    act = WorkflowActivation.FromString(activation)
     names = {job.signal_workflow.signal_name for job in act.jobs if job.HasField("signal_workflow")}
     if names & {"crash", "hang", "block"} and POISON.exists():
         if POISON.read_text() == "once":
             POISON.unlink()
         (name,) = names & {"crash", "hang", "block"}
         do(name)
-    return activate(self, act)
+    return activate(self, activation, is_replaying, jobs)
 
 
 def do(name: str) -> None:
@@ -54,5 +54,5 @@ def poisoned_host(self: WorkflowScripts, *args: Any) -> Callable[..., Any]:
 
 
 host = WorkflowScripts._host
-LuaWorkflowInstance.activate = poisoned  # type: ignore[method-assign]
+LuaRun.activate = poisoned  # type: ignore[method-assign]
 WorkflowScripts._host = poisoned_host  # type: ignore[method-assign,assignment]

@@ -1,0 +1,52 @@
+"""Which way a worker runs its workflows: on the fast lane, or on the SDK's public interface."""
+
+from __future__ import annotations
+
+from temporalio.bridge.proto.workflow_activation import InitializeWorkflow
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from fleet.lane import Run, take_lane
+from fleet.registry import App, WorkerEntry
+from fleet.workflow import LuaRun, LuaWorkflow, LuaWorkflowRunner, Origin
+
+from .watch import Watch, WatchedRun, WatchedRunner
+
+FAST, PUBLIC = "fast", "public"
+
+
+async def on_lane(worker: Worker, entry: WorkerEntry, app: App, runner: LuaWorkflowRunner, watch: Watch | None) -> str:
+    """Let the workflows of `entry` in `worker`, which has not begun to run, run on the fast lane.
+
+    runner: runs them otherwise. watch: is told of each activation. Returns "", or why they stay on the public
+    interface.
+    """
+    config = worker.config(active_config=True)
+    if not all(issubclass(cls, LuaWorkflow) for cls in config["workflows"]):
+        return "a plugin of its client adds workflows that are not Lua"
+    if not isinstance(config["workflow_runner"], LuaWorkflowRunner | WatchedRunner):
+        return "a plugin of its client runs workflows in its own way"
+    entries = {workflow.type_name: workflow.id for workflow in app.workflows_of(entry.id)}
+    origin = Origin(worker.task_queue, worker.client.namespace)
+
+    def start(run_id: str, job: InitializeWorkflow) -> Run:
+        entry_id = entries.get(job.workflow_type)
+        if entry_id is None:
+            # In the SDK's words: whoever searches for them finds what others wrote.
+            raise ApplicationError(
+                f"Workflow class {job.workflow_type} is not registered on this worker,"
+                f" available workflows: {', '.join(sorted(entries))}",
+                type="NotFoundError",
+            )
+        run = LuaRun(
+            runner.scripts,
+            entry_id,
+            job.workflow_id,
+            run_id,
+            origin,
+            residents=runner.residents,
+            evict=runner.evict,
+        )
+        return run if watch is None else WatchedRun(run_id, run, watch)
+
+    return await take_lane(worker, start)
