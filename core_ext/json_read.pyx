@@ -1,7 +1,8 @@
 # JSON text to Lua values: strict RFC 8259 in one pass, safe on any bytes, raising for want of memory only.
 #
 # Tables are made in the right size at once, because growing them costs more than filling them: the members of a container
-# wait on the Lua stack until their number is known. Only containers of more than READ_BATCH members grow as they are read.
+# wait on the Lua stack until their number is known, and are moved from there to where they belong in the table
+# (lua_layout.h). Only containers of more than READ_BATCH members grow as they are read.
 
 from libc.math cimport isinf
 
@@ -9,6 +10,15 @@ cdef enum:
     JSON_DEPTH = 128
     READ_BATCH = 1024           # members of one container that may wait on the stack
     READ_ROOM = 64              # stack slots to ask Lua for at a time
+    KNOWN_KEYS = 32             # that are remembered
+    KNOWN_KEY_SIZE = 16         # the longest of them, in bytes: its head and tail of eight are all of it
+
+# A key that was read: the documents with many objects have the same few keys in all of them, and to find a string among
+# all strings of the state takes longer than to find it here. The string is in a slot of its own on the stack.
+ctypedef struct KnownKey:
+    uint64_t head
+    uint64_t tail
+    uint64_t size               # 0: none yet
 
 ctypedef struct JsonReader:
     lua_State *L
@@ -20,6 +30,8 @@ ctypedef struct JsonReader:
     int room                    # the top that Lua has promised
     int depth
     uint8_t[129] guess          # by depth: how many members the object had that was read last, at most 255
+    int known_slot              # stack index of the first known key's string; 0: none are remembered
+    KnownKey[32] known
     const char *problem
     bint unexpected             # say what was found there instead
 
@@ -190,6 +202,42 @@ cdef bint read_string(JsonReader *r) noexcept nogil:
     return True
 
 
+cdef bint read_known_key(JsonReader *r) noexcept nogil:
+    """Push the key whose opening quote is just behind us; short ones are remembered."""
+    cdef const uint8_t *start = r.at
+    cdef const uint8_t *at
+    cdef size_t size
+    cdef uint64_t head, tail
+    cdef KnownKey *known
+    cdef LuaSlot *slot
+    if r.end - start < KNOWN_KEY_SIZE:
+        return read_string(r)
+    at = skip_plain(start, start + KNOWN_KEY_SIZE)
+    size = at - start
+    if at[0] != b'"' or size == 0:
+        return read_string(r)
+    memcpy(&head, start, 8)
+    if size < 8:
+        head &= (1ULL << (8 * size)) - 1
+        tail = 0
+    else:
+        memcpy(&tail, at - 8, 8)
+    known = &r.known[((head ^ tail * 3) * 0x9E3779B97F4A7C15ULL + size) >> 59]
+    slot = stack_top(r.L) + (r.known_slot + <int>(known - r.known) - r.top - 1)
+    if known.size == size and known.head == head and known.tail == tail:
+        push_slot(r.L, slot[0])
+    else:
+        lua_pushlstring(r.L, <const char *>start, size)
+        slot = stack_top(r.L) + (r.known_slot + <int>(known - r.known) - r.top - 2)
+        set_slot(slot, top_slot(r.L))
+        known.head = head
+        known.tail = tail
+        known.size = size
+    r.top += 1
+    r.at = at + 1
+    return True
+
+
 # ---- numbers
 
 cdef bint read_number(JsonReader *r) noexcept nogil:
@@ -214,7 +262,7 @@ cdef bint read_number(JsonReader *r) noexcept nogil:
     if at == r.end or (at[0] != b"." and at[0] | 32 != b"e"):
         if not inexact:
             if digits <= <uint64_t>0x7FFFFFFFFFFFFFFFULL + negative and not (negative and digits == 0):
-                lua_pushinteger(r.L, <lua_Integer>(0 - digits if negative else digits))
+                push_integer(r.L, <lua_Integer>(0 - digits if negative else digits))
                 r.top += 1
                 r.at = at
                 return True
@@ -254,7 +302,7 @@ cdef bint read_number(JsonReader *r) noexcept nogil:
         value = parse_slowly(r.text.data)
         if isinf(value):
             return json_problem(r, start, b"the number is too large for a float")
-    lua_pushnumber(r.L, -value if negative else value)
+    push_float(r.L, -value if negative else value)
     r.top += 1
     r.at = at
     return True
@@ -266,16 +314,16 @@ cdef bint read_word(JsonReader *r, bint in_array) noexcept nogil:
     """Push true, false or null; anything else is no value."""
     cdef size_t left = r.end - r.at
     if left >= 4 and memcmp(r.at, b"true", 4) == 0:
-        lua_pushboolean(r.L, True)
+        push_word(r.L, TAG_TRUE, NULL)
         r.at += 4
     elif left >= 4 and memcmp(r.at, b"null", 4) == 0:
         if in_array:
-            lua_pushlightuserdata(r.L, NULL)
+            push_word(r.L, TAG_LIGHT, NULL)
         else:
-            lua_pushnil(r.L)
+            push_word(r.L, TAG_NIL, NULL)
         r.at += 4
     elif left >= 5 and memcmp(r.at, b"false", 5) == 0:
-        lua_pushboolean(r.L, False)
+        push_word(r.L, TAG_FALSE, NULL)
         r.at += 5
     else:
         return json_expected(r, b"expected a value")
@@ -314,25 +362,40 @@ cdef bint open_container(JsonReader *r) noexcept nogil:
     return True
 
 
-cdef inline void create_table(JsonReader *r, int place, lua_Integer elements, size_t members) noexcept nogil:
-    """Make the table of a container. Stack: ..., place, what waits ... -> ..., table, what waits ..."""
+cdef inline void create_table(JsonReader *r, size_t waiting, size_t elements, size_t members) noexcept nogil:
+    """Make the table of a container. Stack: ..., nil, `waiting` values -> ..., table, the values"""
+    cdef LuaSlot *top
     lua_createtable(r.L, <int>elements, <int>members)
-    lua_copy(r.L, -1, place)
-    lua_pop(r.L, 1)
+    top = stack_top(r.L) - 1
+    set_slot(top - waiting - 1, top[0])
+    set_top(r.L, top)
 
 
-cdef inline void store_elements(JsonReader *r, int table, lua_Integer count) noexcept nogil:
-    """Move the values above the table into it; the last one is element `count`."""
-    while r.top > table:
-        lua_rawseti(r.L, table, count)
-        r.top -= 1
-        count -= 1
+cdef inline LuaTable *table_below(JsonReader *r, size_t waiting) noexcept nogil:
+    """The table under the topmost `waiting` values."""
+    return <LuaTable *>(stack_top(r.L) - waiting - 1)[0].word.object
+
+
+cdef void store_elements(JsonReader *r, size_t waiting, size_t count) noexcept nogil:
+    """Move the topmost values into the table below them; the last of them is element `count`."""
+    cdef LuaTable *table = table_below(r, waiting)
+    cdef LuaSlot *slots = stack_top(r.L) - waiting
+    cdef size_t done = count - waiting, i
+    cdef int index = r.top - <int>waiting
+    if is_white(table) and count <= table.array_size:
+        for i in range(waiting):
+            set_element(table, done + i, slots[i])
+    else:
+        for i in range(waiting):
+            push_slot(r.L, (stack_top(r.L) - waiting)[i])
+            lua_rawseti(r.L, index, <lua_Integer>(done + i + 1))
+    set_top(r.L, stack_top(r.L) - waiting)
+    r.top = index
 
 
 cdef bint read_array(JsonReader *r) noexcept nogil:
     """Push the array whose bracket is at r.at. Its elements wait on the stack, and the table is made for as many."""
-    cdef int table = r.top + 1
-    cdef lua_Integer count = 0
+    cdef size_t count = 0, waiting = 0
     if not open_container(r):
         return False
     r.top += 1
@@ -341,15 +404,17 @@ cdef bint read_array(JsonReader *r) noexcept nogil:
         r.depth -= 1
         lua_createtable(r.L, 0, 0)
         return True
-    lua_pushnil(r.L)
+    push_word(r.L, TAG_NIL, NULL)
     while True:
         if not reader_room(r) or not read_value(r, True):
             return False
         count += 1
-        if count >= READ_BATCH:
+        waiting += 1
+        if waiting == READ_BATCH:
             if count == READ_BATCH:
-                create_table(r, table, 2 * READ_BATCH, 0)
-            store_elements(r, table, count)
+                create_table(r, waiting, 2 * READ_BATCH, 0)
+            store_elements(r, waiting, count)
+            waiting = 0
         skip_space(r)
         if r.at < r.end and r.at[0] == b",":
             r.at += 1
@@ -359,33 +424,37 @@ cdef bint read_array(JsonReader *r) noexcept nogil:
         else:
             return json_expected(r, b"expected ',' or ']'")
     if count < READ_BATCH:
-        create_table(r, table, count, 0)
-        store_elements(r, table, count)
+        create_table(r, waiting, count, 0)
+    store_elements(r, waiting, count)
     r.depth -= 1
     return True
 
 
-cdef void store_members(JsonReader *r, int table) noexcept nogil:
-    """Move the keys and values above the table into it, in the order of the text: the last of equal keys wins."""
-    cdef int member = table + 1
-    while member < r.top:
-        lua_pushvalue(r.L, member)
-        lua_pushvalue(r.L, member + 1)
-        lua_rawset(r.L, table)
-        member += 2
-    lua_settop(r.L, table)
-    r.top = table
+cdef void store_members(JsonReader *r, size_t waiting) noexcept nogil:
+    """Move the topmost keys and values into the table below them, in the order of the text: the last of equal keys wins."""
+    cdef LuaTable *table = table_below(r, 2 * waiting)
+    cdef LuaSlot *slots = stack_top(r.L) - 2 * waiting
+    cdef int index = r.top - 2 * <int>waiting
+    cdef size_t i
+    for i in range(waiting):
+        if is_white(table) and set_member(table, slots[2 * i], slots[2 * i + 1]):
+            continue
+        push_slot(r.L, slots[2 * i])
+        push_slot(r.L, slots[2 * i + 1])
+        lua_rawset(r.L, index)
+        slots = stack_top(r.L) - 2 * waiting
+    set_top(r.L, slots)
+    r.top = index
 
 
 cdef bint read_object(JsonReader *r) noexcept nogil:
-    """Push the object whose brace is at r.at.
+    """Push the object whose brace is at r.at. Its members wait on the stack.
 
-    The objects of a list tend to have the same members: one that follows another at the same depth gets its table in
-    the other's size at once. The members of the first wait on the stack until their number is known.
+    The objects of a list tend to have the same members: one that follows another at the same depth gets its table before
+    them, in the other's size. (Tables have an order, that of their creation: when a table is made is seen by scripts.)
     """
-    cdef int table = r.top + 1
-    cdef size_t count = 0
-    cdef bint waits, nulls = False
+    cdef size_t count = 0, waiting = 0
+    cdef bint early, nulls = False
     if not open_container(r):
         return False
     r.top += 1
@@ -393,19 +462,19 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
         r.at += 1
         r.depth -= 1
         lua_createtable(r.L, 0, 0)
-        mark_object(r.L, table)
+        mark_object(r.L, r.top)
         return True
-    waits = r.guess[r.depth] == 0
-    if waits:
-        lua_pushnil(r.L)
-    else:
+    early = r.guess[r.depth] != 0
+    if early:
         lua_createtable(r.L, 0, r.guess[r.depth])
+    else:
+        push_word(r.L, TAG_NIL, NULL)
     while True:
         skip_space(r)
         if r.at == r.end or r.at[0] != b'"':
             return json_expected(r, b"expected a key in double quotes")
         r.at += 1
-        if not reader_room(r) or not read_string(r):
+        if not reader_room(r) or not (read_known_key(r) if r.known_slot else read_string(r)):
             return False
         skip_space(r)
         if r.at == r.end or r.at[0] != b":":
@@ -416,13 +485,12 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
         if not read_value(r, False):
             return False
         count += 1
-        if not waits:
-            lua_rawset(r.L, table)
-            r.top = table
-        elif count == READ_BATCH:
-            waits = False
-            create_table(r, table, 0, 2 * READ_BATCH)
-            store_members(r, table)
+        waiting += 1
+        if waiting == READ_BATCH:
+            if count == READ_BATCH and not early:
+                create_table(r, 2 * waiting, 0, 2 * READ_BATCH)
+            store_members(r, waiting)
+            waiting = 0
         skip_space(r)
         if r.at < r.end and r.at[0] == b",":
             r.at += 1
@@ -431,18 +499,18 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
             break
         else:
             return json_expected(r, b"expected ',' or '}'")
-    if waits:
-        create_table(r, table, 0, count)
-        store_members(r, table)
+    if count < READ_BATCH and not early:
+        create_table(r, 2 * waiting, 0, count)
+    store_members(r, waiting)
     r.guess[r.depth] = <uint8_t>min(count, 255)
     r.depth -= 1
     if nulls:
         # {"a":null} is an empty table too, and was an object.
         lua_pushnil(r.L)
-        if lua_next(r.L, table):
+        if lua_next(r.L, r.top):
             lua_pop(r.L, 2)
         else:
-            mark_object(r.L, table)
+            mark_object(r.L, r.top)
     return True
 
 
@@ -490,6 +558,7 @@ cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, si
     """
     cdef JsonReader r
     cdef int base = lua_gettop(L)
+    cdef LuaSlot *result
     memset(&r, 0, sizeof(JsonReader))
     r.L = L
     r.start = r.at = <const uint8_t *>data
@@ -497,7 +566,16 @@ cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, si
     r.text = &JSON_TEXT
     r.top = r.room = base
     buffer_start(r.text, 0)
+    if size >= 128 and lua_checkstack(L, KNOWN_KEYS):
+        for _ in range(KNOWN_KEYS):
+            push_word(L, TAG_NIL, NULL)
+        r.known_slot = base + 1
+        r.top = base + KNOWN_KEYS
     if read_text(&r):
+        if r.known_slot:
+            result = stack_top(L) - 1
+            set_slot(result - KNOWN_KEYS, result[0])
+            set_top(L, result - KNOWN_KEYS + 1)
         return True
     lua_settop(L, base)
     explain_json(&r, wrong, wrong_size)

@@ -36,13 +36,6 @@ cdef inline void writer_charge(JsonWriter *w, uint32_t members) noexcept nogil:
         w.work = 0
 
 
-cdef inline void push_table(lua_State *L, const LuaTable *table) noexcept nogil:
-    cdef LuaSlot slot
-    slot.word.object = table
-    slot.tag = TAG_TABLE
-    push_slot(L, slot)
-
-
 # ---- arrays
 
 cdef inline bint write_element(JsonWriter *w, LuaSlot slot, size_t number) noexcept nogil:
@@ -106,7 +99,7 @@ cdef bint write_odd_array(JsonWriter *w, const LuaTable *table, size_t place) no
     cdef lua_State *L = w.L
     cdef size_t end = place_count(table), length, done = 0
     cdef LuaSlot key
-    push_table(L, table)
+    push_word(L, TAG_TABLE, table)
     length = <size_t>lua_rawlen(L, -1)
     lua_pop(L, 1)
     if 0 < length <= table.array_size:
@@ -189,7 +182,7 @@ cdef bint write_table(JsonWriter *w, const LuaTable *table) noexcept nogil:
         return refuse_value(w, b"the value is too large")
     first = seek_value(table, 0)
     if first == place_count(table):
-        push_table(L, table)
+        push_word(L, TAG_TABLE, table)
         buffer_put(w.out, b"{}" if is_marked_object(L, lua_gettop(L)) else b"[]", 2)
         lua_pop(L, 1)
         return True

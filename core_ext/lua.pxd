@@ -33,6 +33,7 @@ cdef extern from "lua_api.h" nogil:
     const int LUA_TNONE, LUA_TNIL, LUA_TBOOLEAN, LUA_TLIGHTUSERDATA, LUA_TNUMBER, LUA_TSTRING, LUA_TTABLE
     const int LUA_TFUNCTION, LUA_TUSERDATA, LUA_TTHREAD
     const int LUA_MASKCOUNT, LUA_HOOKCOUNT, LUA_OPEQ, LUA_OPLT, LUA_OPLE, LUA_GCSTOP, LUA_GCRESTART, LUA_GCCOLLECT
+    const int LUA_GCGEN, LUA_GCINC
     const int LUA_GLIBK, LUA_COLIBK, LUA_MATHLIBK, LUA_STRLIBK, LUA_TABLIBK, LUA_UTF8LIBK, LUA_DBLIBK
 
     # '-': never raise
@@ -165,8 +166,8 @@ cdef extern from "lua_api.h" nogil:
 
 # Lua's objects as they lie in memory.
 cdef extern from "lua_layout.h" nogil:
-    const int TAG_FALSE, TAG_TRUE, TAG_LIGHT, TAG_INTEGER, TAG_FLOAT, TAG_SHORT_STRING, TAG_LONG_STRING, TAG_TABLE
-    const int TAG_USERDATA
+    const int TAG_NIL, TAG_FALSE, TAG_TRUE, TAG_LIGHT, TAG_INTEGER, TAG_FLOAT, TAG_SHORT_STRING, TAG_LONG_STRING
+    const int TAG_TABLE, TAG_USERDATA
     ctypedef union LuaWord:
         const void *object
         lua_Integer integer
@@ -183,6 +184,7 @@ cdef extern from "lua_layout.h" nogil:
         pass
     ctypedef struct LuaTable:
         unsigned int array_size
+        uint8_t node_bits
         LuaNode *nodes
         const void *metatable
     bint tag_is_nil(uint8_t tag)
@@ -194,5 +196,14 @@ cdef extern from "lua_layout.h" nogil:
     LuaSlot key_at(const LuaTable *table, size_t place)
     size_t seek_value(const LuaTable *table, size_t place)
     size_t array_run(const LuaTable *table)
-    void push_slot(lua_State *L, LuaSlot slot)
+    void set_slot(LuaSlot *to, LuaSlot slot)
+    LuaSlot *stack_top(lua_State *L)
     LuaSlot top_slot(lua_State *L)
+    void set_top(lua_State *L, LuaSlot *top)
+    void push_slot(lua_State *L, LuaSlot slot)
+    void push_word(lua_State *L, uint8_t tag, const void *object)
+    void push_integer(lua_State *L, lua_Integer value)
+    void push_float(lua_State *L, lua_Number value)
+    bint is_white(const LuaTable *table)
+    void set_element(LuaTable *table, size_t place, LuaSlot slot)
+    bint set_member(LuaTable *table, LuaSlot key, LuaSlot value)

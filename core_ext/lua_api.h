@@ -45,6 +45,8 @@
 #define LUA_GCSTOP 0
 #define LUA_GCRESTART 1
 #define LUA_GCCOLLECT 2
+#define LUA_GCGEN 7
+#define LUA_GCINC 8
 #define LUA_GLIBK 1
 #define LUA_COLIBK 4
 #define LUA_MATHLIBK 32

@@ -2,7 +2,7 @@
  * C API for every key and value costs it more than everything else. selfcheck.pyx proves all of this at import, so that
  * another Lua is refused there and never misread here.
  *
- * Values are only looked at between two calls of the API, while nothing moves; and nothing is stored but on the stack. */
+ * Pointers live from one call of the API to the next: any of them may move the stack, some of them nodes and arrays. */
 #ifndef FLEET_LUA_LAYOUT_H
 #define FLEET_LUA_LAYOUT_H
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 /* A tag is a type in its lower four bits, a variant above them, and 64 for what the collector owns. */
 enum {
+  TAG_NIL = LUA_TNIL,
   TAG_FALSE = LUA_TBOOLEAN,
   TAG_TRUE = LUA_TBOOLEAN | 16,
   TAG_LIGHT = LUA_TLIGHTUSERDATA,
@@ -135,15 +136,61 @@ static inline size_t array_run(const LuaTable *table) {
   return i;
 }
 
-/* Push a value, for the API to handle. The stack must have room. */
-static inline void push_slot(lua_State *L, LuaSlot slot) {
-  LuaSlot *to;
-  lua_pushnil(L);
-  to = ((LuaThread *)L)->top - 1;
-  to->word = slot.word;
-  to->tag = slot.tag;
+/* ---- what stores; the stack must have room for what is pushed */
+
+static inline void set_slot(LuaSlot *to, LuaSlot from) {
+  to->word = from.word; /* not what lies behind the tag: it is not the value's */
+  to->tag = from.tag;
 }
 
-/* The slot on the top of the stack. */
+static inline LuaSlot *stack_top(lua_State *L) { return ((LuaThread *)L)->top; }
+
 static inline LuaSlot top_slot(lua_State *L) { return ((LuaThread *)L)->top[-1]; }
+
+static inline void set_top(lua_State *L, LuaSlot *top) { ((LuaThread *)L)->top = top; }
+
+static inline void push_slot(lua_State *L, LuaSlot slot) { set_slot(((LuaThread *)L)->top++, slot); }
+
+static inline void push_word(lua_State *L, uint8_t tag, const void *object) {
+  LuaSlot *to = ((LuaThread *)L)->top++;
+  to->word.object = object;
+  to->tag = tag;
+}
+
+static inline void push_integer(lua_State *L, lua_Integer value) {
+  LuaSlot *to = ((LuaThread *)L)->top++;
+  to->word.integer = value;
+  to->tag = TAG_INTEGER;
+}
+
+static inline void push_float(lua_State *L, lua_Number value) {
+  LuaSlot *to = ((LuaThread *)L)->top++;
+  to->word.number = value;
+  to->tag = TAG_FLOAT;
+}
+
+/* May anything be stored in the table without telling the collector? It has not looked into a white one yet. */
+static inline int is_white(const LuaTable *table) { return (table->marked & 0x18) != 0; }
+
+/* Store an element in the array part of a white table. */
+static inline void set_element(LuaTable *table, size_t place, LuaSlot slot) {
+  table->array[-1 - (ptrdiff_t)place] = slot.word;
+  ((uint8_t *)table->array)[sizeof(unsigned) + place] = slot.tag;
+}
+
+/* Store a member in a white table that has nodes, if that takes no more than filling the node where its key belongs; else
+ * it is for the API to do. A key that is in the table already, or collides with another, finds its node taken. Lua
+ * remembers which metamethods a table does not have: a key that may be the name of one is not for this function. */
+static inline int set_member(LuaTable *table, LuaSlot key, LuaSlot value) {
+  const LuaText *text = (const LuaText *)key.word.object;
+  LuaNode *node;
+  if (key.tag != TAG_SHORT_STRING || tag_is_nil(value.tag)) return 0;
+  node = &table->nodes[text->hash & ((1u << table->node_bits) - 1)];
+  if (node->key_tag != LUA_TNIL || *(const char *)&text->contents == '_') return 0;
+  node->word = value.word;
+  node->tag = value.tag;
+  node->key = key.word;
+  node->key_tag = key.tag;
+  return 1;
+}
 #endif

@@ -41,6 +41,7 @@ cdef int probe(lua_State *L) noexcept nogil:
         return luaL_error(L, b"C function")
     check_values(L)
     check_table(L)
+    check_storing(L)
     luaL_loadbufferx(L, PROTO_PROBE, strlen(PROTO_PROBE), b"=", b"t")
     if proto_of(L, -1).local_count != 2 or proto_of(L, -1).function_count != 1 \
             or proto_of(L, -1).functions[0].local_count != 3 or proto_of(L, -1).functions[0].upvalue_count != 1:
@@ -173,6 +174,7 @@ cdef int check_table(lua_State *L) noexcept nogil:
     table = <const LuaTable *>lua_topointer(L, -1)
     if table.array_size != 0 or seek_value(table, 0) != place_count(table):
         return luaL_error(L, b"table without members")
+    return 0
 
 
 cdef int describe_sandbox(lua_State *L) noexcept nogil:
@@ -183,6 +185,60 @@ cdef int describe_sandbox(lua_State *L) noexcept nogil:
     find_stock_functions(L)
     describe_own()
     describe_methods()
+    return 0
+
+
+cdef int check_storing(lua_State *L) noexcept nogil:
+    """Raise unless what is stored in a table as lua_layout.h does it is there for Lua, and white tables are known."""
+    cdef LuaTable *table
+    cdef LuaSlot key, value
+    cdef char name[3]
+    cdef int i, taken = 0
+    lua_createtable(L, 3, 16)
+    table = <LuaTable *>lua_topointer(L, -1)
+    if not is_white(table):
+        return luaL_error(L, b"new table")
+    # All that survives a collection of the generational collector is old, and so not white.
+    lua_gc(L, LUA_GCGEN)
+    if is_white(table):
+        return luaL_error(L, b"old table")
+    lua_gc(L, LUA_GCINC)
+    if not is_white(table):
+        return luaL_error(L, b"table after a collection")
+    value.tag = TAG_INTEGER
+    for i in range(3):
+        value.word.integer = 1000 + i
+        set_element(table, i, value)
+    name[0] = b"k"
+    name[2] = 0
+    for i in range(16):
+        name[1] = <char>(65 + i)
+        value.word.integer = i
+        lua_pushstring(L, name)
+        key = top_slot(L)
+        if set_member(table, key, value):
+            taken += 1
+            lua_pop(L, 1)
+        else:
+            push_slot(L, value)
+            lua_rawset(L, -3)
+    if taken < 4 or set_member(table, key, value):
+        return luaL_error(L, b"nodes")
+    if lua_rawlen(L, -1) != 3:
+        return luaL_error(L, b"length")
+    for i in range(3):
+        lua_rawgeti(L, -1, i + 1)
+        if not is_seen_as(L, TAG_INTEGER, 1000 + i):
+            return luaL_error(L, b"element")
+    for i in range(16):
+        name[1] = <char>(65 + i)
+        lua_getfield(L, -1, name)
+        if not is_seen_as(L, TAG_INTEGER, i):
+            return luaL_error(L, b"member")
+    # A table that has no metamethods is known for it: names that may be theirs are left to Lua.
+    lua_pushstring(L, b"__index")
+    if set_member(<LuaTable *>lua_topointer(L, -2), top_slot(L), value):
+        return luaL_error(L, b"metamethod")
     return 0
 
 
