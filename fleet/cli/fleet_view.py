@@ -65,6 +65,8 @@ def _workers(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
     table.add_column("restarts", justify="right")
     for worker in status["workers"]:
         state = Text(worker["state"], style=_STATES.get(worker["state"], ""))
+        if worker["lane"] in ("public", "mixed"):
+            state.append(f" {worker['lane']} lane", "yellow")
         activating = worker["activating"]
         if activating is not None and activating["seconds"] > 1:
             state.append(f" {activating['run_id']} for {activating['seconds']:.0f} s", "red")

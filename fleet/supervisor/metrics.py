@@ -106,6 +106,11 @@ class _Present(Collector):
         yield _gauge("fleet_quarantined_runs", text, (), {(): len(status["quarantine"])})
         for field, (name, text) in _BY_SLOT.items():
             yield _gauge(name, text, ("slot",), {(str(one["slot"]),): one[field] for one in workers if one["pid"]})
+        lanes: dict[tuple[str, ...], float] = {
+            (str(one["slot"]), one["lane"]): 1 for one in workers if one["pid"] and one["lane"]
+        }
+        text = "1, with how a worker runs workflows as a label: fast, public, or mixed where its entries differ."
+        yield _gauge("fleet_worker_lane", text, ("slot", "lane"), lanes)
         in_hand: dict[tuple[str, ...], float] = {}
         for queue in (queue for worker in workers for queue in worker["queues"]):
             for kind in ("workflow", "activity"):

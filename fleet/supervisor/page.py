@@ -61,6 +61,15 @@ class Kind(IntEnum):
     ACTIVITY = 1
 
 
+class Lane(IntEnum):
+    """How a worker runs its workflows: a bit for each way, since its temporal.worker entries may differ."""
+
+    NONE = 0
+    FAST = 1
+    PUBLIC = 2
+    MIXED = 3
+
+
 class Activating(NamedTuple):
     """An activation that has not ended: the run's id and when it began (monotonic ns)."""
 
@@ -127,6 +136,7 @@ class Slot:
         lua_bytes: bytes in the Lua states of its cached workflow runs.
         cached_runs: how many workflow runs it has cached.
         routing: what the server sends to its version.
+        lane: how it runs its workflows.
     """
 
     beat = _Word(0)
@@ -139,6 +149,7 @@ class Slot:
     lua_bytes = _Word(12)
     cached_runs = _Word(13)
     _routing = _Word(14)
+    _lane = _Word(15)
 
     def __init__(self, words: memoryview) -> None:
         self.words = words
@@ -160,6 +171,15 @@ class Slot:
     @routing.setter
     def routing(self, routing: Routing) -> None:
         self._routing = routing
+
+    @property
+    def lane(self) -> Lane:
+        """How it runs its workflows."""
+        return Lane(self._lane)
+
+    @lane.setter
+    def lane(self, lane: Lane) -> None:
+        self._lane = lane
 
     @property
     def activating(self) -> Activating | None:

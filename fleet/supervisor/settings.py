@@ -115,6 +115,14 @@ class Settings:
         meaning="how many workflow runs a worker caches of each task queue, beside cache_memory; 0 caches none",
         reason="the SDK's own default",
     )
+    lane: str = _setting(
+        values.one_of("auto", "public"),
+        "auto",
+        unit="auto or public",
+        meaning="how workers run workflows: auto drives Temporal's core directly wherever that is possible; public"
+        " keeps to the SDK's own worker, which is slower",
+        reason="both do the same; public is there to find out whether a trouble comes from the one",
+    )
     recycle_age: float = _setting(
         values.duration,
         "0",

@@ -63,6 +63,7 @@ def _worker(worker: Worker, queues: list[tuple[str, str]]) -> dict[str, Any]:
         "cpu_seconds": round(cpu_seconds(worker.pid), 2),
         "lua_bytes": block.lua_bytes,
         "cached_runs": block.cached_runs,
+        "lane": block.lane.name.lower() if block.lane else None,
         "routing": block.routing.name.lower() if block.routing else None,
         "queues": [
             {

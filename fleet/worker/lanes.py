@@ -12,8 +12,6 @@ from fleet.workflow import LuaRun, LuaWorkflow, LuaWorkflowRunner, Origin
 
 from .watch import Watch, WatchedRun, WatchedRunner
 
-FAST, PUBLIC = "fast", "public"
-
 
 async def on_lane(worker: Worker, entry: WorkerEntry, app: App, runner: LuaWorkflowRunner, watch: Watch | None) -> str:
     """Let the workflows of `entry` in `worker`, which has not begun to run, run on the fast lane.

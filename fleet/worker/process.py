@@ -20,7 +20,7 @@ import uvloop
 from fleet import _core
 from fleet.supervisor.files import remove
 from fleet.supervisor.job import WorkerJob
-from fleet.supervisor.page import State
+from fleet.supervisor.page import Lane, State
 from fleet.workflow.residents import Residents
 
 from .permits import WorkerPermits
@@ -124,11 +124,16 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
         cache_bytes=job.cache_bytes,
         watch=watch,
         longest_default_grace=grace,
+        lane=job.settings.lane == "auto",
     ) as serving:
+        for lane in serving.lanes.values():
+            job.block.lane = Lane(job.block.lane | lane)
         # They are the same in all workers.
         if job.slot == 0:
             for warning in serving.warnings:
                 log.warning("%s", warning)
+            for id, lane in serving.lanes.items():
+                log.info("entry %s runs workflows on the %s lane", id, lane.name.lower())
         ready.set()
         if not told.is_set():
             job.block.state = State.READY

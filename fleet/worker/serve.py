@@ -17,12 +17,13 @@ from fleet.activity import ContextInterceptor, Functions, activity_definitions
 from fleet.http import HttpServer, http_servers
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
+from fleet.supervisor.page import Lane
 from fleet.workflow import LuaWorkflowRunner, Residents, WorkflowScripts, workflow_class
 
 from .cache import bound_by_bytes
 from .client import client_warnings
 from .declared import check_search_attributes
-from .lanes import FAST, PUBLIC, on_lane
+from .lanes import on_lane
 from .lifecycle import Supervisor
 from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
@@ -60,7 +61,7 @@ class Serving:
         clients: a connected client for each temporal.client entry, by id.
         residents: the cached workflow runs.
         workers: the running workers, by id of their entry.
-        lanes: how each worker with workflows runs them, by id of its entry: FAST or PUBLIC.
+        lanes: how each worker with workflows runs them, by id of its entry: Lane.FAST or Lane.PUBLIC.
         http: the running HTTP servers.
         warnings: options that have no effect, workers without the fast lane: one text each.
         versions: those that the workers run as, without those of unversioned workers.
@@ -72,7 +73,7 @@ class Serving:
     clients: Mapping[str, Client]
     residents: Residents
     workers: dict[str, Worker] = field(default_factory=dict)
-    lanes: dict[str, str] = field(default_factory=dict)
+    lanes: dict[str, Lane] = field(default_factory=dict)
     http: list[HttpServer] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     versions: set[ServedVersion] = field(default_factory=set)
@@ -212,7 +213,7 @@ async def _worker(
     if workflows:
         bound_by_bytes(worker, runner)
         reason = await on_lane(worker, entry, serving.app, runner, watch) if lane else ""
-        serving.lanes[entry.id] = FAST if lane and not reason else PUBLIC
+        serving.lanes[entry.id] = Lane.FAST if lane and not reason else Lane.PUBLIC
         if reason:
             serving.warnings.append(
                 f"entry {entry.id} runs workflows on temporalio's public interface, which is slower: {reason}"

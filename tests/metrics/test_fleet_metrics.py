@@ -18,7 +18,7 @@ def worker(slot: int, pid: int = 1, **more: Any) -> dict[str, Any]:
     """A slot as status.py has it."""
     tasks = {"permits": 5, "held": 2, "used": 1}
     queues = [{"worker": "app:w", "task_queue": "q", "workflow": tasks, "activity": {**tasks, "permits": None}}]
-    facts = {"memory": 100, "lua_bytes": 10, "cached_runs": 3, "in_flight": 1, "beat_age": 0.5}
+    facts = {"memory": 100, "lua_bytes": 10, "cached_runs": 3, "in_flight": 1, "beat_age": 0.5, "lane": "fast"}
     return {"slot": slot, "pid": pid, "state": "ready" if pid else "waiting", "queues": queues, **facts, **more}
 
 
@@ -58,6 +58,7 @@ def test_how_things_are(directory: Path) -> None:
     assert found["fleet_slots", "state=ready"] == 2
     assert found["fleet_quarantined_runs",] == 1
     assert found["fleet_workflow_cached_runs", "slot=1"] == 3
+    assert found["fleet_worker_lane", "lane=fast", "slot=1"] == 1
     assert found["fleet_task_queue_tasks_in_hand", "entry=app:w", "kind=activity"] == 2
     assert found["fleet_task_queue_permits", "entry=app:w", "kind=workflow"] == 7
     assert found["fleet_task_queue_unpolled", "entry=app:w", "kind=workflow"] == 1

@@ -64,6 +64,7 @@ async def test_the_second_time_a_run_is_quarantined_and_others_go_on(
 ) -> None:
     fleet = start(workers="2", stuck_after="3s", hung_after="3s", environ=environ(poison))
     await asyncio.to_thread(fleet.wait_ready, 2)
+    assert [worker["lane"] for worker in fleet.status()["workers"]] == ["fast", "fast"]
     client = await Client.connect(server_address)
     bad, *others = await asyncio.gather(*(begin(client, tmp_path.name, str(n)) for n in range(12)))
     run_id = bad.result_run_id

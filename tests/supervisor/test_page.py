@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from fleet.supervisor.page import MAX_QUEUES, QUARANTINE_SIZE, Activating, Kind, Page, Routing, State
+from fleet.supervisor.page import MAX_QUEUES, QUARANTINE_SIZE, Activating, Kind, Lane, Page, Routing, State
 
 RUN = "01a2b3c4-0000-4000-8000-1234567890ab"
 
@@ -21,6 +21,7 @@ def test_a_child_writes_and_the_parent_reads() -> None:
         slot.activating = Activating(RUN, 99)
         slot.lua_bytes, slot.cached_runs = 1 << 40, 12
         slot.routing = Routing.INACTIVE
+        slot.lane = Lane.PUBLIC
         slot.tasks(2, Kind.ACTIVITY).used = 5
         os._exit(0)
     os.waitpid(child, 0)
@@ -30,6 +31,7 @@ def test_a_child_writes_and_the_parent_reads() -> None:
     assert slot.activating == Activating(RUN, 99)
     assert (slot.lua_bytes, slot.cached_runs) == (1 << 40, 12)
     assert (slot.routing, page.slots[0].routing) == (Routing.INACTIVE, Routing.UNKNOWN)
+    assert (slot.lane, page.slots[0].lane) == (Lane.PUBLIC, Lane.NONE)
     assert slot.tasks(2, Kind.ACTIVITY).used == 5
     assert slot.tasks(2, Kind.WORKFLOW).used == 0
     assert all(word == 0 for other in (page.slots[0], page.slots[2]) for word in other.words)

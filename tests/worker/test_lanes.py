@@ -18,9 +18,8 @@ from temporalio.worker import Interceptor, WorkflowInboundInterceptor
 from temporalio.worker._workflow import _WorkflowWorker
 from workflow_bench import PUBLIC, Bench
 
-from fleet.lane import fitness
-from fleet.lane.lane import Lane
-from fleet.supervisor.page import Page
+from fleet.lane import fitness, lane
+from fleet.supervisor.page import Lane, Page
 from fleet.worker.serve import serve
 from fleet.worker.watch import Watch
 
@@ -45,14 +44,14 @@ def echo(bench: Bench) -> Bench:
 
 async def test_workflows_take_the_fast_lane(echo: Bench) -> None:
     async with echo.serving(echo.load()) as serving:
-        assert serving.lanes == {"app:worker": "fast"}
+        assert serving.lanes == {"app:worker": Lane.FAST}
         assert serving.warnings == []
         assert await (await echo.start(serving, 7)).result() == 7
 
 
 async def test_the_lane_can_be_left(echo: Bench) -> None:
     async with echo.serving(echo.load(), PUBLIC) as serving:
-        assert serving.lanes == {"app:worker": "public"}
+        assert serving.lanes == {"app:worker": Lane.PUBLIC}
         assert serving.warnings == []
 
 
@@ -70,7 +69,7 @@ async def test_what_only_the_sdk_serves_selects_it(echo: Bench, client_options: 
         return client
 
     async with serve(echo.load(), connect) as serving:
-        assert serving.lanes == {"app:worker": "public"}
+        assert serving.lanes == {"app:worker": Lane.PUBLIC}
         (warning,) = serving.warnings
         assert "app:worker" in warning and reason in warning
         assert await (await echo.start(serving, 7)).result() == 7
@@ -78,7 +77,7 @@ async def test_what_only_the_sdk_serves_selects_it(echo: Bench, client_options: 
 
 async def test_debug_mode_selects_it(echo: Bench) -> None:
     async with echo.serving(echo.load(), debug_mode=True) as serving:
-        assert serving.lanes == {"app:worker": "public"}
+        assert serving.lanes == {"app:worker": Lane.PUBLIC}
         assert ["debug mode" in warning for warning in serving.warnings] == [True]
 
 
@@ -99,7 +98,7 @@ async def test_another_sdk_selects_it(
 ) -> None:
     sdk(monkeypatch)
     async with echo.serving(echo.load()) as serving:
-        assert serving.lanes == {"app:worker": "public"}
+        assert serving.lanes == {"app:worker": Lane.PUBLIC}
         (warning,) = serving.warnings
         assert "app:worker" in warning and reason in warning
         assert await (await echo.start(serving, 7)).result() == 7
@@ -134,7 +133,7 @@ async def test_a_run_in_quarantine_is_not_run(bench: Bench) -> None:
     page = Page(1)
     watch = Watch(page.slots[0], page.quarantine)
     async with bench.serving(bench.load(), {"watch": watch}) as serving:
-        assert serving.lanes == {"app:worker": "fast"}
+        assert serving.lanes == {"app:worker": Lane.FAST}
         handle = await bench.start(serving)
         await bench.event(handle, "workflow_task_completed")
         assert handle.first_execution_run_id is not None
@@ -149,10 +148,10 @@ async def test_a_run_in_quarantine_is_not_run(bench: Bench) -> None:
 
 
 async def test_a_lane_that_breaks_ends_its_worker(echo: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Lane, activation: bytes) -> None:
+    def broken(self: lane.Lane, activation: bytes) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr(Lane, "_take", broken)
+    monkeypatch.setattr(lane.Lane, "_take", broken)
     async with echo.serving(echo.load()) as serving:
         handle = await echo.start(serving, 7)
         with pytest.raises(RuntimeError, match="Workflow worker failed"):
