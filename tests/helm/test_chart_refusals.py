@@ -9,6 +9,7 @@ from helm_chart import refusal
 
 QUEUE = {"taskQueue": "orders", "targetQueueSize": 20}
 GATEWAY = {"name": "gateway", "containerPort": 8080}
+CONTROLLER = {"enabled": True, "connection": "temporal"}
 GUARANTEED = {"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"cpu": 2, "memory": "1Gi"}}
 
 SCHEMA: list[tuple[dict[str, Any], str]] = [
@@ -31,6 +32,11 @@ SCHEMA: list[tuple[dict[str, Any], str]] = [
         "at '/keda/triggers/0/metadata/desiredReplicas': got number, want string",
     ),
     ({"keda": {"load": {"serverAddress": "prometheus:9090"}}}, "at '/keda/load/serverAddress'"),
+    (
+        {"versioning": {"workerController": {"rollout": {"strategy": "Canary"}}}},
+        "at '/versioning/workerController/rollout/strategy': value must be one of",
+    ),
+    ({"versioning": {"deploymentName": "shop.v1"}}, "at '/versioning/deploymentName'"),
     ({"strategy": {"type": "Rolling"}}, "at '/strategy/type': value must be one of"),
     ({"extraVolumeMounts": [{"name": "certs"}]}, "at '/extraVolumeMounts/0': missing property 'mountPath'"),
     ({"metrics": {"prometheusRule": {"runbookUrl": "docs"}}}, "at '/metrics/prometheusRule/runbookUrl'"),
@@ -60,6 +66,33 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ),
     ({"versioning": {"enabled": True}}, "versioning.deploymentName: versioning.enabled is true"),
     ({"versioning": {"buildId": "v1"}}, "versioning.enabled is false, but"),
+    (
+        {"versioning": {"workerController": {"enabled": True}}},
+        "versioning.workerController.connection: versioning.workerController.enabled is true",
+    ),
+    (
+        {"versioning": {"enabled": True, "deploymentName": "a", "workerController": CONTROLLER}},
+        "versioning.enabled and versioning.workerController.enabled are both true",
+    ),
+    (
+        {
+            "versioning": {"workerController": CONTROLLER},
+            "application": {"source": "configMap", "configMap": {"name": "a"}},
+        },
+        "application.source is configMap, but versioning.workerController needs image",
+    ),
+    (
+        {"versioning": {"workerController": CONTROLLER}, "autoscaling": {"enabled": True}},
+        "autoscaling.enabled: each version has a Deployment of its own",
+    ),
+    (
+        {"versioning": {"workerController": CONTROLLER}, "keda": {"enabled": True, "queues": [QUEUE]}},
+        "keda.enabled: each version has a Deployment of its own",
+    ),
+    (
+        {"versioning": {"workerController": {**CONTROLLER, "rollout": {"strategy": "Progressive"}}}},
+        "versioning.workerController.rollout.steps must be given: its strategy is Progressive",
+    ),
     ({"env": [{"name": "TEMPORAL_ADDRESS", "value": "x"}]}, "env: TEMPORAL_ADDRESS would contradict"),
     ({"env": [{"name": "FLEET_LISTEN", "value": "off"}]}, "env: FLEET_LISTEN would contradict"),
     ({"resources": {"limits": {"memory": None}}}, "resources.limits.memory must be given: without it the caches"),

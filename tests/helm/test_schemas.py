@@ -9,11 +9,13 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from helm_chart import CHART, NAMESPACE, VALUE_SETS, Manifest, helm, render
+from helm_chart import CHART, NAMESPACE, VALUE_SETS, Manifest, helm, render, workload_of
 
 VERSIONS = ("1.30", "1.33", "1.37")
 CUSTOM = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject", "TriggerAuthentication"}
 """Kinds of which Kubernetes itself has no schema: test_custom_schemas.py has."""
+CONTROLLED = ("replicas", "minReadySeconds", "template")
+"""What a WorkerDeployment, of which no package has the schema, shares with a Deployment."""
 
 by_value_set = pytest.mark.parametrize("file", VALUE_SETS, ids=lambda file: file.stem)
 
@@ -28,9 +30,19 @@ def test_lint(file: Path) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_schemas_of_kubernetes(file: Path, version: str) -> None:
     for manifest in render(file=file):
-        if manifest["kind"] not in CUSTOM:
+        if manifest["kind"] == "WorkerDeployment":
+            kubernetes_validate.validate(as_deployment(manifest), version, strict=True)
+        elif manifest["kind"] not in CUSTOM:
             # A kind without a schema raises as well.
             kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def as_deployment(manifest: Manifest) -> Manifest:
+    """What Temporal's worker controller makes of a WorkerDeployment, as far as it comes from the chart."""
+    spec = {name: manifest["spec"][name] for name in CONTROLLED}
+    labels = spec["template"]["metadata"]["labels"]
+    made = {**spec, "selector": {"matchLabels": labels}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": manifest["metadata"], "spec": made}
 
 
 @by_value_set
@@ -40,10 +52,11 @@ def test_references(file: Path) -> None:
     for manifest in objects:
         by_kind.setdefault(manifest["kind"], {})[manifest["metadata"]["name"]] = manifest
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", manifest["metadata"]["name"])
-    [deployment] = by_kind["Deployment"].values()
+    deployment = workload_of(objects)
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     ports = {port["name"] for port in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]}
-    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    if deployment["kind"] == "Deployment":
+        assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
     for pdb in by_kind.get("PodDisruptionBudget", {}).values():
         assert pdb["spec"]["selector"]["matchLabels"].items() <= labels.items()
     for service in by_kind.get("Service", {}).values():
@@ -106,7 +119,7 @@ def test_every_object_says_where_it_belongs(file: Path) -> None:
 
 def _pods(objects: list[Manifest]) -> Iterator[dict[str, Any]]:
     for manifest in objects:
-        if manifest["kind"] == "Deployment":
+        if manifest["kind"] in ("Deployment", "WorkerDeployment"):
             yield manifest["spec"]["template"]["spec"]
         if manifest["kind"] == "Pod":
             yield manifest["spec"]

@@ -16,6 +16,7 @@ from fleet.supervisor.settings import names, resolve
 
 EVERYTHING = next(file for file in VALUE_SETS if file.stem.startswith("mtls-http"))
 CLOUD = next(file for file in VALUE_SETS if file.stem.startswith("cloud"))
+CONTROLLED = next(file for file in VALUE_SETS if file.stem.startswith("worker-controller"))
 PINNED = next(file for file in VALUE_SETS if file.stem.startswith("git-sync"))
 
 
@@ -128,6 +129,28 @@ def test_versioning_is_off_unless_asked_for() -> None:
     )
 
 
+def test_the_worker_controller_makes_the_pods_in_place_of_a_deployment() -> None:
+    objects = render(file=CONTROLLED)
+    assert "Deployment" not in {o["kind"] for o in objects}
+    made = only(objects, "WorkerDeployment")
+    assert made["apiVersion"] == "temporal.io/v1alpha1"
+    assert set(made["spec"]) == {
+        "replicas",
+        "minReadySeconds",
+        "workerOptions",
+        "rollout",
+        "sunset",
+        "template",
+    }
+    assert made["spec"]["workerOptions"] == {"connectionRef": {"name": "temporal"}, "temporalNamespace": "shop"}
+    assert made["spec"]["sunset"] == {"scaledownDelay": "1h", "deleteDelay": "24h"}
+    assert env_of(container_of(objects))["TEMPORAL_DEFAULT_VERSIONING_BEHAVIOR"] == "pinned"
+    given_by_the_controller = {"TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"}
+    assert given_by_the_controller.isdisjoint(env_of(container_of(objects)))
+    older = {"enabled": True, "connection": "temporal", "kind": "TemporalWorkerDeployment"}
+    assert only(render({"versioning": {"workerController": older}}), "TemporalWorkerDeployment")
+
+
 def test_an_application_of_a_config_map_keeps_its_paths() -> None:
     objects = render(file=CLOUD)
     assert only(objects, "ConfigMap", "-application")["data"]["lib__tax.lua"] == "return {}\n"
@@ -201,6 +224,9 @@ def test_notes() -> None:
         {"versioning": {"enabled": True, "deploymentName": "shop"}}
     )
     assert "while that pod moves to another node" in notes({"replicaCount": 1})
+    controller = {"versioning": {"workerController": {"enabled": True, "connection": "temporal"}}}
+    assert "get workerdeployment shop-lua-fleet" in notes(controller)
+    assert "rollout status deployment/shop-lua-fleet" not in notes(controller)
 
 
 def test_keda_scales_by_task_queues_and_by_metrics() -> None:

@@ -57,7 +57,7 @@ async def test_runs_finish_where_their_behavior_says(
     behavior: str, finishes_on: str, start_node: StartNode, server_address: str
 ) -> None:
     """The first release has its version from the values, the second as Temporal's worker controller gives it."""
-    deployment, queue = f"shop-{uuid.uuid4().hex[:8]}", f"versions-{behavior}"
+    deployment, queue = f"prod/shop-{uuid.uuid4().hex[:8]}", f"versions-{behavior}"
     cli, client = TemporalCli(server_address), await Client.connect(server_address)
     versioning = {"enabled": True, "deploymentName": deployment, "buildId": "v7", "behavior": behavior}
     first = release(start_node, server_address, queue, "A", versioning)

@@ -66,9 +66,15 @@ def only(objects: list[Manifest], kind: str, suffix: str = "") -> Manifest:
     return found
 
 
+def workload_of(objects: list[Manifest]) -> Manifest:
+    """What makes the pods of the fleet."""
+    [found] = [o for o in objects if o["kind"] in ("Deployment", "WorkerDeployment")]
+    return found
+
+
 def pod_of(objects: list[Manifest]) -> Manifest:
     """The pod template of the fleet."""
-    template: Manifest = only(objects, "Deployment")["spec"]["template"]
+    template: Manifest = workload_of(objects)["spec"]["template"]
     return template
 
 

@@ -6,6 +6,7 @@
 {{- include "lua-fleet.validate.resources" . -}}
 {{- include "lua-fleet.validate.pinning" . -}}
 {{- include "lua-fleet.validate.keda" . -}}
+{{- include "lua-fleet.validate.workerController" . -}}
 {{- include "lua-fleet.validate.pod" . -}}
 {{- include "lua-fleet.validate.scaling" . -}}
 {{- include "lua-fleet.validate.network" . -}}
@@ -216,6 +217,30 @@
 {{- fail (printf "%s[%d].name: %s is taken" $path $index $container.name) -}}
 {{- end -}}
 {{- $containers = append $containers $container.name -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Old versions go on beside new ones: nothing that they run from may change under them. */}}
+{{- define "lua-fleet.validate.workerController" -}}
+{{- $controller := .Values.versioning.workerController -}}
+{{- if $controller.enabled -}}
+{{- if not $controller.connection -}}
+{{- fail "versioning.workerController.connection: versioning.workerController.enabled is true, so its Connection must be named" -}}
+{{- end -}}
+{{- if .Values.versioning.enabled -}}
+{{- fail "versioning.enabled and versioning.workerController.enabled are both true: the controller gives versions their names" -}}
+{{- end -}}
+{{- if ne .Values.application.source "image" -}}
+{{- fail (printf "application.source is %s, but versioning.workerController needs image: the pods of an old version would start with the new application" .Values.application.source) -}}
+{{- end -}}
+{{- range $path := list "autoscaling" "keda" -}}
+{{- if (index $.Values $path).enabled -}}
+{{- fail (printf "%s.enabled: each version has a Deployment of its own; scale them with a WorkerResourceTemplate of the controller" $path) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq $controller.rollout.strategy "Progressive") (not $controller.rollout.steps) -}}
+{{- fail "versioning.workerController.rollout.steps must be given: its strategy is Progressive" -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
