@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
-from helm_chart import refusal
+from helm_chart import CHART, refusal
 
 QUEUE = {"taskQueue": "orders", "targetQueueSize": 20}
 GATEWAY = {"name": "gateway", "containerPort": 8080}
@@ -66,6 +68,10 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ),
     ({"versioning": {"enabled": True}}, "versioning.deploymentName: versioning.enabled is true"),
     ({"versioning": {"buildId": "v1"}}, "versioning.enabled is false, but"),
+    (
+        {"versioning": {"enabled": True, "deploymentName": "a"}, "keda": {"enabled": True, "queues": [QUEUE]}},
+        "versioning.buildId must be given: keda.queues asks for the backlog of one version",
+    ),
     (
         {"versioning": {"workerController": {"enabled": True}}},
         "versioning.workerController.connection: versioning.workerController.enabled is true",
@@ -217,3 +223,34 @@ def test_the_schema_refuses(values: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(("values", "message"), TOGETHER)
 def test_values_that_do_not_fit_together(values: dict[str, Any], message: str) -> None:
     assert message in refusal(values)
+
+
+def test_every_refusal_of_the_templates_is_tried() -> None:
+    refused = [refusal(values) for values, _ in TOGETHER]
+    text = (CHART / "templates" / "_validations.tpl").read_text()
+    formats = re.findall(r'fail (?:\(printf )?"((?:[^"\\]|\\.)*)"', text)
+    assert len(formats) == text.count("{{- fail ")
+    for message in formats:
+        pattern = ".+?".join(re.escape(part) for part in re.split("%[sdq]", message))
+        assert any(re.search(pattern, one) for one in refused), message
+
+
+def test_whatever_has_the_wrong_type_is_refused_with_its_path() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def wrong(part: dict[str, Any], path: str) -> Any:
+        """A value of another type for each leaf; their paths go to `expected`."""
+        if "$ref" in part:
+            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        if part.get("properties"):
+            return {name: wrong(below, f"{path}/{name}") for name, below in part["properties"].items()}
+        expected.append(path)
+        if "oneOf" in part or "anyOf" in part:
+            return [True]
+        types = part["type"] if isinstance(part["type"], list) else [part["type"]]
+        return "" if "string" not in types else [True]
+
+    expected: list[str] = []
+    message = refusal(wrong(schema, ""))
+    assert len(expected) > 100
+    assert [path for path in expected if f"at '{path}'" not in message] == []

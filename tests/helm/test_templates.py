@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from chart_readme import readme
 from helm_chart import CHART, ROOT, VALUE_SETS, container_of, env_of, helm, only, pod_of, render
 
 import fleet
@@ -45,6 +46,10 @@ def test_every_value_of_the_schema_has_its_default_and_a_comment() -> None:
     compare(json.loads((CHART / "values.schema.json").read_text()), yaml.safe_load(text), "")
 
 
+def test_the_readme_has_the_values() -> None:
+    assert (CHART / "README.md").read_text() == readme(), "python tests/helm/chart_readme.py"
+
+
 def test_the_fleet_takes_its_settings(tmp_path: Path) -> None:
     for file in VALUE_SETS:
         path = tmp_path / "fleet.yaml"
@@ -79,6 +84,11 @@ def test_probes_ask_the_supervisor() -> None:
     assert {"name": "metrics", "containerPort": 9700} in container["ports"]
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
     assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+
+
+def test_where_the_supervisor_listens() -> None:
+    assert 'listen: "0.0.0.0:9600"' in settings_of(render())
+    assert 'listen: "[::]:9700"' in settings_of(render({"metrics": {"host": "::", "port": 9700}}))
 
 
 def test_the_grace_period_is_computed() -> None:

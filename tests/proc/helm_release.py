@@ -64,8 +64,8 @@ def wait_ready(container: Container, objects: list[Manifest]) -> None:
         until(lambda path=path: ask(container, objects, path), lambda: container.log)
 
 
-def run_flow(container: Container) -> str:
+def run_flow(container: Container, app: str = "/app") -> str:
     """What `fleet run`, in the container, prints."""
-    done = container.run(["fleet", "run", "app:flow", "1", "--app", "/app", "--timeout", "60s"])
+    done = container.run(["fleet", "run", "app:flow", "1", "--app", app, "--timeout", "60s"])
     assert done.returncode == 0, done.stderr + container.log
     return done.stdout

@@ -105,6 +105,34 @@ def documented_connection(name: str) -> str:
     return "\n    ".join([tls, *auth])
 
 
+def test_an_init_container_fills_the_application(start_node: StartNode, server_address: str, tmp_path: Path) -> None:
+    """As git-sync does it: a checkout under the name of its revision, and a link to it."""
+    chosen = values(server_address, tmp_path.name)
+    files = chosen.pop("application")["configMap"]["files"]
+    checkout = "mkdir -p /application/c0ffee/lib && cp /seed/_index.yaml /application/c0ffee/"
+    checkout += " && cp /seed/flow.lua /application/c0ffee/lib/ && ln -s c0ffee /application/current"
+    chosen["application"] = {
+        "source": "initContainer",
+        "initContainer": {
+            "image": "git-sync",
+            "command": ["sh", "-ec", checkout],
+            "subPath": "current",
+            "volumeMounts": [{"name": "seed", "mountPath": "/seed", "readOnly": True}],
+        },
+    }
+    chosen["extraVolumes"] = [{"name": "seed", "configMap": {"name": "seed"}}]
+    seed = {"_index.yaml": files["_index.yaml"], "flow.lua": files["lib/flow.lua"]}
+    chosen["extraObjects"] = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seed"}, "data": seed}]
+    node = start_node(chosen)
+    spec = pod_of(node.objects)["spec"]
+    [init] = spec["initContainers"]
+    filling = node.start(spec, init)
+    assert filling.process.wait(60) == 0, filling.log
+    container = node.start(spec)
+    wait_ready(container, node.objects)
+    assert run_flow(container, "/app/current") == "2\n"
+
+
 def test_the_commands_of_the_documentation(start_node: StartNode, server_address: str) -> None:
     """What remains of them when there is no cluster: the release of its values, `helm test`, and the last command."""
     text = (ROOT / "docs" / "kubernetes.md").read_text()

@@ -55,7 +55,12 @@ def _rendered(values: str, file: Path | None) -> str:
 
 def refusal(values: Any) -> str:
     """The message with which these values are refused."""
-    done = helm("template", "shop", str(CHART), values=values)
+    return _refused(json.dumps(values))
+
+
+@functools.cache
+def _refused(values: str) -> str:
+    done = helm("template", "shop", str(CHART), values=json.loads(values))
     assert done.returncode != 0, "the values were not refused"
     return done.stderr
 

@@ -170,7 +170,8 @@ pin: {{ .Values.fleet.cpuPinning | ternary "on" "off" | quote }}
 worker_drain: {{ $drain.workerSeconds }}s
 fleet_drain: {{ $drain.fleetSeconds }}s
 termination_grace: {{ sub (include "lua-fleet.terminationGrace" . | int) $drain.preStopSeconds }}s
-listen: "0.0.0.0:{{ .Values.metrics.port }}"
+{{- $host := .Values.metrics.host }}
+listen: "{{ contains ":" $host | ternary (printf "[%s]" $host) $host }}:{{ .Values.metrics.port }}"
 {{- if not (hasKey .Values.fleet.settings "log_format") }}
 log_format: json
 {{- end }}
