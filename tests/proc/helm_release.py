@@ -26,6 +26,17 @@ entries:
     modules: [process]
     meta: {temporal: {workflow: {worker: worker}}}
 """
+HTTP = """\
+  - {name: http, kind: http.service, addr: "0.0.0.0:PORT", lifecycle: {auto_start: true}}
+  - {name: router, kind: http.router, meta: {server: "app:http"}, prefix: /}
+  - {name: page, kind: http.endpoint, meta: {router: "app:router"}, method: GET, path: /page, func: "app:answer"}
+  - {name: answer, kind: function.lua, source: file://answer.lua, method: main, modules: [http]}
+"""
+ANSWER = """\
+local http = require("http")
+local function main() return http.response():status(200):text("served") end
+return { main = main }
+"""
 FLOW = "local function main(n) return n + 1 end\nreturn { main = main }\n"
 
 
@@ -45,10 +56,20 @@ def values(server_address: str, queue: str, *, connection: str = "", flow: str =
     }
 
 
-def ask(container: Container, objects: list[Manifest], path: str) -> str:
-    """What the port of the metrics answers; empty when it is not there or not good."""
+def serving_http(chosen: dict[str, Any]) -> dict[str, Any]:
+    """These values, with an HTTP service on a port named gateway."""
+    port = free_port()
+    files = dict(chosen["application"]["configMap"]["files"])
+    files["_index.yaml"] += HTTP.replace("PORT", str(port))
+    application = {"source": "configMap", "configMap": {"files": {**files, "answer.lua": ANSWER}}}
+    ports = [{"name": "gateway", "containerPort": port, "servicePort": 80}]
+    return {**chosen, "application": application, "http": {"ports": ports}}
+
+
+def ask(container: Container, objects: list[Manifest], path: str, name: str = "metrics") -> str:
+    """What the port of this name answers; empty when it is not there or not good."""
     assert container.process.poll() is None, container.log
-    port = next(port["containerPort"] for port in container_of(objects)["ports"] if port["name"] == "metrics")
+    port = next(port["containerPort"] for port in container_of(objects)["ports"] if port["name"] == name)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
             text: str = answer.read().decode()

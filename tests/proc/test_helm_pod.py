@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from helm_chart import ROOT, container_of, only, pod_of
-from helm_release import ask, run_flow, values, wait_ready
+from helm_release import ask, run_flow, serving_http, values, wait_ready
 from pod_node import OPEN_FILES, StartNode, quantity
 from supervised import free_port
 from tls_endpoint import Authority, tls_proxy
@@ -25,13 +25,16 @@ from fleet.supervisor.memory import cache_share
 def test_the_fleet_becomes_ready_serves_is_scraped_and_drains_within_its_grace_period(
     start_node: StartNode, server_address: str, tmp_path: Path
 ) -> None:
-    node = start_node(values(server_address, tmp_path.name))
+    node = start_node(serving_http(values(server_address, tmp_path.name)))
     spec, manifest = pod_of(node.objects)["spec"], container_of(node.objects)
     limit = quantity(manifest["resources"]["limits"]["memory"])
     container = node.start(spec)
     wait_ready(container, node.objects)
     assert run_flow(container) == "2\n"
     assert "fleet_build_info" in ask(container, node.objects, "/metrics")
+    # Where the Service leads.
+    [port] = only(node.objects, "Service", "-lua-fleet")["spec"]["ports"]
+    assert ask(container, node.objects, "/page", port["targetPort"]) == "served"
 
     # The container is what the manifest says: the limits are known and held, nothing can be written but scratch.
     begun = [json.loads(line) for line in container.log.splitlines() if '"event":"start"' in line]

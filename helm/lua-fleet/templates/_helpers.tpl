@@ -48,7 +48,7 @@ app.kubernetes.io/component: fleet
 {{- end }}
 
 {{- define "lua-fleet.serviceAccountName" -}}
-{{- .Values.serviceAccount.create | ternary (include "lua-fleet.fullname" .) "default" | default .Values.serviceAccount.name -}}
+{{- default (.Values.serviceAccount.create | ternary (include "lua-fleet.fullname" .) "default") .Values.serviceAccount.name -}}
 {{- end }}
 
 {{- define "lua-fleet.image" -}}
