@@ -2,7 +2,9 @@
 
 What a queue needs is told by its slots first: only one whose permits are all busy gets more. How fast it grows is told
 by the age of its backlog, then by its size, and it never gets more than what runs and what waits. A backlog alone is a
-poor signal: it is near zero while workers keep up, and with free slots more permits would not shorten it. What all need
+poor signal: it is near zero while workers keep up, and with free slots more permits would not shorten it. But where
+tasks are shorter than the way to the server, a permit waits for its next task for most of the time, and is never busy:
+there an old backlog counts as busy, as long as each permit finishes a task a second. What all need
 together is cut to the budget of their kind, fairly: nobody starves beside a queue that could use everything.
 """
 
@@ -131,7 +133,7 @@ class _Queue:
 
     def need(self, now: float, bounds: Bounds, reading: Reading) -> _Need:
         """What the queue needs now, whatever the others need."""
-        all_busy = self.granted > 0 and reading.busy >= _ALL_BUSY * self.granted
+        all_busy = self.granted > 0 and (reading.busy >= _ALL_BUSY * self.granted or self._is_late(reading))
         self._failures.observe(reading.finished, reading.failed)
         if not all_busy or self._failures.failing:
             self._gain.forget()
@@ -164,6 +166,12 @@ class _Queue:
         if peak > bounds.minimum and peak > self.granted * (1 - _DEADBAND):
             peak = self.granted
         return min(peak, self.granted, bounds.maximum)
+
+    def _is_late(self, reading: Reading) -> bool:
+        """Whether each permit goes round quickly, and tasks wait for too long all the same."""
+        if reading.stats is None or reading.stats.age < self._tuning.target_age:
+            return False
+        return reading.finished >= self.granted * reading.seconds > 0
 
     def _by_use(self, reading: Reading, all_busy: bool) -> _Need:
         base, stats, granted = math.ceil(reading.busy / _TARGET_USE), reading.stats, self.granted

@@ -52,6 +52,29 @@ def test_a_backlog_beside_free_permits_changes_nothing() -> None:
     assert loop.tick({A: replace(IDLE, busy=3.0, committed=10, stats=waiting(5000, 60))}) is None
 
 
+def test_permits_that_wait_for_their_next_task_for_longer_than_it_takes_grow_while_tasks_are_late() -> None:
+    """Each permit finishes ten tasks a second that take 20 ms each: it waits for the server for the rest."""
+    loop = Loop(200, a=Bounds(4, 200))
+    grown = []
+    for age in (2.0, 6.0, 7.0, 8.0):
+        permits = loop.scaling.granted(A)
+        reading = replace(IDLE, busy=permits * 0.2, finished=permits * 10, committed=permits, stats=waiting(5000, age))
+        loop.tick({A: reading})
+        grown.append(loop.scaling.granted(A))
+    assert grown == [4, 8, 16, 32]
+    assert loop.decisions[-1].reason is Reason.OLD_BACKLOG
+
+
+def test_late_tasks_that_more_permits_do_not_finish_sooner_get_no_more() -> None:
+    """The server gives out twenty tasks a second of this queue, whoever asks."""
+    loop = Loop(200, a=Bounds(4, 200))
+    for _ in range(30):
+        permits = loop.scaling.granted(A)
+        loop.tick({A: replace(IDLE, busy=0.5, finished=20, committed=permits, stats=waiting(5000, 60.0))})
+    assert loop.scaling.granted(A) <= 8
+    assert loop.scaling.wanting(A) is False
+
+
 def test_an_old_backlog_grows_faster_than_a_small_young_one() -> None:
     grown = {}
     for stats in (waiting(5, 1.0), waiting(9, 6.0), None):
