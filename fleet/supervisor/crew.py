@@ -79,7 +79,7 @@ class Crew:
     @property
     def target(self) -> int:
         """How many workers there are to be."""
-        return sum(not worker.retired for worker in self.workers.values())
+        return sum(not worker.retired and not worker.stands_in for worker in self.workers.values())
 
     @property
     def serving(self) -> int:
@@ -103,16 +103,14 @@ class Crew:
         for number in range(count):
             worker = self.workers.get(number)
             if worker is None:
-                cpu = assign(self._cpus, number) if self.settings.pin == "on" else None
-                worker = Worker(number, cpu, self.page.slots[number])
-                worker.next_start = now
-                self.workers[number] = worker
-            worker.retired = False
+                worker = self._add(number, now)
+            if worker.stands_in:
+                # It stays, and may have begun before the newest code.
+                self.roll.add(worker, "reload")
+            worker.retired = worker.stands_in = False
         for number, worker in list(self.workers.items()):
             if number >= count:
-                worker.retired = True
-                self.end(worker, "scale")
-                self._discard(worker)
+                self._retire(worker)
 
     def end(self, worker: Worker, event: str) -> None:
         """Tell a worker to end, and why in one word."""
@@ -125,7 +123,10 @@ class Crew:
     def tick(self, now: float) -> None:
         """Look at each worker, go on with replacements, begin what is due."""
         self._watch(now)
-        self.roll.advance(self.workers, self.release.generation, self.end)
+        if self._is_covered(now):
+            self.roll.advance(self.workers, self.release.generation, self.end)
+        if self.roll.idle:
+            self.relieve()
         for worker in self.workers.values():
             if not worker.pid and not worker.retired and now >= worker.next_start:
                 self._start(worker, now)
@@ -152,11 +153,41 @@ class Crew:
         by_others = death.code == -signal.SIGKILL and death.ending is None
         return dataclasses.replace(death, out_of_memory=by_others and self.oom_kills.explain(now))
 
+    def relieve(self) -> None:
+        """End the worker that stands in for the only one, if there is one."""
+        for worker in [worker for worker in self.workers.values() if worker.stands_in and not worker.retired]:
+            self._retire(worker)
+
     def begin_again(self, worker: Worker, now: float) -> None:
         """Let the slot have its next process at once."""
         worker.restarts.forget()
         worker.refused = 0
         worker.next_start = now
+
+    def _add(self, number: int, now: float) -> Worker:
+        cpu = assign(self._cpus, number) if self.settings.pin == "on" else None
+        worker = self.workers[number] = Worker(number, cpu, self.page.slots[number])
+        worker.next_start = now
+        return worker
+
+    def _retire(self, worker: Worker) -> None:
+        worker.retired = True
+        self.end(worker, "scale")
+        self._discard(worker)
+
+    def _is_covered(self, now: float) -> bool:
+        """Whether replacements may go on: where only one worker serves, another one stands in for it meanwhile."""
+        present = [worker for worker in self.workers.values() if not worker.retired]
+        stand_in = next((worker for worker in present if worker.stands_in), None)
+        if stand_in is not None:
+            return stand_in.serves
+        if len(present) != 1 or not present[0].serves or not self.roll.concerns(present[0], self.release.generation):
+            return True
+        number = min(set(range(MAX_WORKERS)) - set(self.workers))
+        self._add(number, now).stands_in = True
+        text = f"worker {number} is to serve while worker {present[0].number}, the only one, is replaced"
+        self._journal.note("stand-in", text, slot=number)
+        return False
 
     def _start(self, worker: Worker, now: float) -> None:
         job = WorkerJob(
@@ -164,7 +195,8 @@ class Crew:
             cpu=worker.cpu,
             app=self.release.app,
             settings=self.settings,
-            cache_bytes=self._cache_bytes(),
+            # Beside one that stands in, the worker that it stands in for may be full.
+            cache_bytes=self._cache_bytes(2 if worker.stands_in else self.target),
             block=worker.block,
             quarantine=self.page.quarantine,
             supervisor=os.getpid(),
@@ -181,9 +213,9 @@ class Crew:
             "start", text, slot=worker.number, pid=worker.pid, cpu=worker.cpu, cache_bytes=job.cache_bytes
         )
 
-    def _cache_bytes(self) -> int:
+    def _cache_bytes(self, workers: int) -> int:
         asked = self.settings.cache_memory
-        return cache_share(self.target, allowed_memory()) if asked is None else asked
+        return cache_share(workers, allowed_memory()) if asked is None else asked
 
     def _watch(self, now: float) -> None:
         moment = time.monotonic_ns()
@@ -213,6 +245,8 @@ class Crew:
                 fields = {"slot": worker.number, "pid": worker.pid, "run_id": verdict.run_id}
                 self._journal.error(verdict.event, text, **fields)
                 worker.abort(verdict.event, now, verdict.run_id)
+            elif worker.stands_in:
+                continue
             elif worker.too_old(now):
                 self.roll.add(worker, "age")
             elif look_at_memory and worker.too_big(settings.recycle_memory):

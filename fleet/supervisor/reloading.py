@@ -111,7 +111,10 @@ class Reloading:
             # Those that still serve the old code go on under its new number.
             if other.pid and other.block.generation == old.generation:
                 other.block.generation = self._crew.release.generation
-        self._crew.begin_again(worker, now)
+        if worker.stands_in:
+            self._crew.relieve()
+        else:
+            self._crew.begin_again(worker, now)
         self._crew.roll.replace_all(self._crew.workers, "reload")
         self._finish(why)
 

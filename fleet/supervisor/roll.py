@@ -1,4 +1,4 @@
-"""Replacing workers one at a time: for new code, for age, for memory."""
+"""Replacing workers one at a time: for new code, for age, for memory. Who stands in for the only one is not due."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class Roll:
     def idle(self) -> bool:
         """Whether nothing is due or under way."""
         return self._current is None and not self._due
+
+    def concerns(self, worker: Worker, generation: int) -> bool:
+        """Whether the worker's process is due."""
+        return worker.number in self._due and not _is_done(worker, self._due[worker.number], generation)
 
     def add(self, worker: Worker, event: str) -> None:
         """Replace the worker's process when its turn comes; `event`: why, in one word."""
@@ -49,12 +53,16 @@ class Roll:
             if event != "reload" and not all(other.serves for other in others):
                 continue
             del self._due[number]
-            if worker is None or (event == "reload" and worker.serves and worker.block.generation == generation):
+            if worker is None or _is_done(worker, event, generation):
                 continue
             self._current, self._old_pid = number, worker.pid
             if worker.pid and worker.ending is None:
                 end(worker, event)
             return
+
+
+def _is_done(worker: Worker, event: str, generation: int) -> bool:
+    return worker.stands_in or (event == "reload" and worker.serves and worker.block.generation == generation)
 
 
 def _replaced(worker: Worker, old_pid: int, generation: int) -> bool:

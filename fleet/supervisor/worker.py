@@ -103,6 +103,7 @@ class Worker:
         ending: what it was told, None while it is to go on.
         next_start: when the next process begins (monotonic seconds); meaningful without a process.
         retired: the slot goes when its process has ended.
+        stands_in: it is one more than there are to be, while the only one is replaced.
         suspected: when the activation began (monotonic ns) whose run was made a suspect while the process lives; 0
             without one.
         refused: the exit code of the last process, when that was a configuration error before it served; else 0.
@@ -119,6 +120,7 @@ class Worker:
         self.ending: Ending | None = None
         self.next_start = 0.0
         self.retired = False
+        self.stands_in = False
         self.refused = 0
         self.suspected = 0
         self._recycle_age = 0.0

@@ -145,6 +145,44 @@ def test_a_reload_replaces_one_worker_after_the_other(odd: Odd) -> None:
     assert steps[2:] == [("end", 0), ("ready", 0), ("end", 1), ("ready", 1)]
 
 
+def test_while_the_only_worker_is_replaced_another_one_stands_in(odd: Odd) -> None:
+    fleet = odd({1: "fine", 2: "fine"}, workers="1").wait_ready(1)
+    assert fleet.ask("reload") == {"ok": True, "error": ""}
+    fleet.wait_ready(1)
+    fleet.until(lambda: len(fleet.events("ended")) == 2)
+    steps = [(event["event"], event["slot"]) for event in fleet.events() if event["event"] in ("end", "ready")]
+    assert steps == [("ready", 0), ("ready", 1), ("end", 0), ("ready", 0), ("end", 1)]
+    workers = fleet.status()["workers"]
+    assert [(worker["slot"], worker["generation"]) for worker in workers] == [(0, 2)]
+
+
+def test_the_only_worker_goes_on_when_the_new_code_does_not_come_to_serve(odd: Odd) -> None:
+    fleet = odd({1: "fine", 2: "code 70"}, workers="1").wait_ready(1)
+    before = fleet.pids()
+    answer = fleet.ask("reload")
+    assert not answer["ok"] and "all go back to the old code" in answer["error"]
+    assert fleet.wait_ready(1).pids() == before
+    assert not fleet.events("end")
+
+
+def test_new_code_that_only_the_stand_in_serves_is_taken_back(odd: Odd) -> None:
+    fleet = odd({1: "fine", 2: "0:code 70", 3: "fine"}, workers="1").wait_ready(1)
+    answer = fleet.ask("reload")
+    assert not answer["ok"] and "all go back to the old code" in answer["error"]
+    fleet.wait_ready(1)
+    fleet.until(lambda: [(one["slot"], one["generation"]) for one in fleet.status()["workers"]] == [(0, 3)])
+    served = [event["event"] for event in fleet.events() if event["event"] in ("ready", "end", "died")]
+    assert served == ["ready", "ready", "end", "died", "ready", "end"]
+
+
+def test_a_stand_in_becomes_a_worker_when_one_more_is_wanted(odd: Odd) -> None:
+    fleet = odd({1: "fine", 2: "fine"}, workers="1", recycle_age="3s").wait_ready(1)
+    fleet.until(lambda: fleet.events("stand-in"))
+    assert fleet.ask("scale", workers=2)["ok"]
+    fleet.wait_ready(2)
+    assert [worker["slot"] for worker in fleet.status()["workers"]] == [0, 1]
+
+
 def test_what_does_not_validate_leaves_the_old_code_running(odd: Odd, tmp_path: Path) -> None:
     fleet = odd({1: "fine"}).wait_ready(2)
     before = fleet.pids()
