@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +277,23 @@ def test_the_application_of_the_documentation_can_be_served(tmp_path: Path) -> N
         (tmp_path / path).write_text(content.replace("${env:TEMPORAL_ADDRESS}", "127.0.0.1:7233"))
     inspection = inspect_app(tmp_path)
     assert inspection.runnable and not inspection.problems
+
+
+def test_the_helm_commands_of_the_documentation(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    [block] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "_index.yaml" in block]
+    (tmp_path / "shop.yaml").write_text(block)
+    commands = re.findall(r"^helm install (\S+ helm/lua-fleet .*)$", text, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        done = helm("template", *shlex.split(command.replace("shop.yaml", str(tmp_path / "shop.yaml"))))
+        assert done.returncode == 0, done.stderr
+        objects = [o for o in yaml.safe_load_all(done.stdout) if o]
+        assert {o["metadata"]["namespace"] for o in objects} == {"shop"}
+        versioned = "TEMPORAL_WORKER_BUILD_ID" in env_of(container_of(objects))
+        assert versioned == ("buildId=v8" in command)
+        smoke = only(objects, "Pod", "-smoke")["metadata"]["name"]
+        assert smoke == f"{command.split()[0]}-lua-fleet-smoke"
 
 
 def test_what_is_off_by_default() -> None:

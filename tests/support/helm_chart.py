@@ -35,7 +35,7 @@ def helm(*args: str, values: Any = None) -> subprocess.CompletedProcess[str]:
     """`helm ARGS` with `values` over those of the chart."""
     more = [] if values is None else ["--values", "-"]
     return subprocess.run(
-        [program(), *args, *more], input=json.dumps(values), capture_output=True, text=True, timeout=60
+        [program(), *args, *more], input=json.dumps(values), capture_output=True, text=True, timeout=60, cwd=ROOT
     )
 
 
