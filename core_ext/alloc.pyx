@@ -14,11 +14,12 @@ cdef enum:
     HEADER = 16
     GRACE = 256 * 1024          # past the limit, so that a violation can still be reported in Lua
     FINE_BLOCK = 128            # sizes of small blocks go in steps of 8 up to here, then of 16
-    SPARE_CHUNKS = 16           # so many empty chunks are not worth looking for
+    SPARE_CHUNKS = 128          # that a state keeps for its next step
 
 cdef enum BlockKind:
     PLAIN = 0
-    OBJECTS = 1
+    OBJECTS = 1                 # has a header
+    PASSING = 2                 # added to one of the two: what will be freed while the rest stays, see core.passing
 
 
 cdef inline int class_of(size_t size) noexcept nogil:
@@ -38,7 +39,7 @@ cdef inline size_t footprint(size_t size, int kind) noexcept nogil:
     """What a block for `size` bytes takes, all included."""
     if size > SMALL_BLOCK:
         return size + HEADER + sizeof(LargeBlock)
-    return class_size(class_of(size + (HEADER if kind == OBJECTS else 0)))
+    return class_size(class_of(size + (HEADER if kind & OBJECTS else 0)))
 
 
 cdef void chunk_emptied(StateC *st, Chunk *chunk) noexcept nogil:
@@ -145,7 +146,7 @@ cdef void *new_block(StateC *st, int kind, size_t size) noexcept nogil:
     cdef char *block
     if size > SMALL_BLOCK:
         block = <char *>large_block(st, NULL, size)
-    elif kind == OBJECTS:
+    elif kind & OBJECTS:
         block = <char *>small_block(st, kind, class_of(size + HEADER))
         if block != NULL:
             block += HEADER
@@ -167,7 +168,7 @@ cdef void free_block(StateC *st, void *block, size_t size) noexcept nogil:
     if size > SMALL_BLOCK:
         large_free(st, large_of(block))
         return
-    if kind == OBJECTS:
+    if kind & OBJECTS:
         block = <char *>block - HEADER
         size += HEADER
     number = class_of(size)
@@ -186,7 +187,7 @@ cdef void *resized(StateC *st, void *block, size_t had, size_t size) noexcept no
         return moved
     if had <= SMALL_BLOCK and size <= SMALL_BLOCK and class_of(had) == class_of(size):
         return block
-    moved = new_block(st, PLAIN, size)
+    moved = new_block(st, kind_of(block, had), size)
     if moved != NULL:
         memcpy(moved, block, had if had < size else size)
         free_block(st, block, had)
@@ -210,7 +211,8 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
         st.refused_size = new_size
         return NULL
     if block == NULL:
-        block = new_block(st, OBJECTS if is_object else PLAIN, new_size)
+        # Strings are shared: one of passing code may be one of the script's, too.
+        block = new_block(st, (OBJECTS if is_object else PLAIN) | (0 if old_size == LUA_TSTRING else st.passing), new_size)
         if block != NULL and is_object:
             header = <uint64_t *>block - 2
             st.serial += 1
@@ -233,14 +235,14 @@ cdef void drop_empty(StateC *st, int kind, int number) noexcept nogil:
             link = <void **>link[0]
 
 
-cdef void arena_trim(StateC *st) noexcept nogil:
-    """Give empty chunks back, when there are many of them: what a large value has left behind."""
+cdef void arena_trim(StateC *st, size_t spare) noexcept nogil:
+    """Give empty chunks back, if there are more than `spare`: what a large value has left behind."""
     cdef Chunk **link = &st.chunks
     cdef Chunk *chunk
     cdef int kind, number
-    if st.empty_chunks <= SPARE_CHUNKS or st.empty_chunks * CHUNK_SIZE < st.held // 4:
+    if st.empty_chunks <= spare:
         return
-    for kind in range(2):
+    for kind in range(BLOCK_KINDS):
         for number in range(BLOCK_CLASSES):
             drop_empty(st, kind, number)
     while link[0] != NULL:

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#define CHUNK_SIZE 2048
+#define CHUNK_SIZE 512 /* small, for one block in use keeps all of it */
 #define REGION_SIZE (256 * 1024)
 #define SPARE_REGIONS 16 /* wholly free ones that are kept: mapping memory costs more than making a state */
 #define REGION_CHUNKS (REGION_SIZE / CHUNK_SIZE - 1) /* the region's own data has the place of one */
@@ -18,7 +18,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define SMALL_BLOCK 0
 #else
-#define SMALL_BLOCK 512
+#define SMALL_BLOCK 240
 #endif
 
 typedef struct Chunk {

@@ -90,16 +90,20 @@ cdef class Program:
 
 # The privileged modules of lua_modules/, by name. Set once, before the first state is made.
 cdef dict MODULE_CODE = {}
+cdef set PASSING_MODULES = set()
 
 
-def set_modules(dict code):
-    """Give the core the compiled Lua halves of the standard modules: {name: bytecode}."""
+def set_modules(dict code, passing=()):
+    """Give the core the compiled Lua halves of the standard modules: {name: bytecode}. passing: the names of those that
+    nothing but a call under way refers to, so that a run that waits need not keep them."""
     MODULE_CODE.update(code)
+    PASSING_MODULES.update(passing)
 
 
 ctypedef struct Bytecode:
     const char *data
     size_t size
+    bint passing
 
 
 cdef const char *read_chunk(lua_State *L, void *ud, size_t *size) noexcept nogil:
@@ -120,6 +124,7 @@ cdef bint find_chunk(StateC *st, const char *name, bint privileged, Bytecode *ch
         code = owner.program.chunks.get((<bytes>name).decode())
     if code is None:
         return False
+    chunk.passing = privileged and (<bytes>name).decode() in PASSING_MODULES
     chunk.data = PyBytes_AS_STRING(code)
     chunk.size = len(code)
     return True
@@ -127,16 +132,24 @@ cdef bint find_chunk(StateC *st, const char *name, bint privileged, Bytecode *ch
 
 cdef int load_chunk(lua_State *L, bint privileged) noexcept nogil:
     cdef Bytecode chunk
+    cdef StateC *st = state_of(L)
+    cdef int before = st.passing
+    cdef int status
     cdef const char *name = luaL_checklstring(L, 1, NULL)
-    if not find_chunk(state_of(L), name, privileged, &chunk):
+    if not find_chunk(st, name, privileged, &chunk):
         return 0
-    if lua_load(L, read_chunk, &chunk, name, b"B") != LUA_OK:
+    if chunk.passing:
+        st.passing = PASSING
+    status = lua_load(L, read_chunk, &chunk, name, b"B")
+    st.passing = before
+    if status != LUA_OK:
         return lua_error(L)
-    return 1
+    lua_pushboolean(L, chunk.passing)
+    return 2
 
 
 cdef int core_module(lua_State *L) noexcept nogil:
-    """core.module(name) -> the loaded chunk of a file of lua_modules/ | nothing"""
+    """core.module(name) -> the loaded chunk of a file of lua_modules/, is it passing code? | nothing"""
     return load_chunk(L, True)
 
 
@@ -144,6 +157,7 @@ cdef int core_chunk(lua_State *L) noexcept nogil:
     """core.chunk(name, env) -> the chunk of the entry or of a library, with `env` as its globals | nothing"""
     if load_chunk(L, False) == 0:
         return 0
+    lua_pop(L, 1)
     lua_pushvalue(L, 2)
     lua_setupvalue(L, -2, 1)
     return 1

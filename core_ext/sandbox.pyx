@@ -32,6 +32,8 @@ cdef void describe_core() noexcept nogil:
     member(b"core", b"random_bytes", core_random_bytes)
     member(b"core", b"charge", core_charge)
     member(b"core", b"refuse", core_refuse)
+    member(b"core", b"serials", core_serials)
+    member(b"core", b"passing", core_passing)
     member(b"core", b"run_body", core_run_body)
     member(b"core", b"set_globals", core_set_globals)
     member(b"channel", b"new", channel_new)
@@ -62,6 +64,24 @@ cdef int core_charge(lua_State *L) noexcept nogil:
     """core.charge(n): spend n steps of the budget on work done elsewhere"""
     charge(L, <uint64_t>luaL_checkinteger(L, 1))
     return 0
+
+
+cdef int core_passing(lua_State *L) noexcept nogil:
+    """core.passing(flag) -> what it was. While it is set, what Lua allocates is kept apart: it will be freed together."""
+    cdef StateC *st = state_of(L)
+    lua_pushboolean(L, st.passing != 0)
+    st.passing = PASSING if lua_toboolean(L, 1) else 0
+    return 1
+
+
+cdef int core_serials(lua_State *L) noexcept nogil:
+    """core.serials([n]) -> the last creation serial; with n, that of the next object is n + 1"""
+    cdef StateC *st = state_of(L)
+    cdef uint64_t last = st.serial
+    if not lua_isnoneornil(L, 1):
+        st.serial = <uint64_t>luaL_checkinteger(L, 1)
+    lua_pushinteger(L, <lua_Integer>last)
+    return 1
 
 
 cdef int core_refuse(lua_State *L) noexcept nogil:

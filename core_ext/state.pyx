@@ -84,6 +84,15 @@ cdef int enter_flush(lua_State *L) noexcept nogil:
     return 0
 
 
+cdef int enter_rest(lua_State *L) noexcept nogil:
+    """Protected: engine.rest(), if the engine has it."""
+    lua_settop(L, 0)
+    engine_function(L, b"rest")
+    if not lua_isnil(L, -1):
+        lua_call(L, 0, 0)
+    return 0
+
+
 cdef int enter_inspect(lua_State *L) noexcept nogil:
     """Protected: {id, where it waits} of every task, as a flat list in the exchange's buffer."""
     cdef Exchange *x = <Exchange *>lua_touserdata(L, 1)
@@ -255,6 +264,7 @@ cdef class LuaState:
         x.out = &SCRATCH
         x.function = PyBytes_AS_STRING(entry)
         self.c.instructions = 0
+        self.c.passing = 0
         self.c.deadline = monotonic() + <int64_t>(seconds * 1e9)
         self.entered = True
         enter_state(&self.c)
@@ -281,6 +291,20 @@ cdef class LuaState:
         if self.schema is not None:
             return PyBytes_FromStringAndSize(x.out.data, x.out.length)
         return flat_decode(x.out.data, x.out.length)
+
+    def rest(self):
+        """Make the state small, for it will wait: code that can come again goes, and so does garbage. Its bytes from now on.
+
+        Nothing happens to a closed state, nor to one that another thread is in."""
+        if self.c.L != NULL and not self.entered and not self.c.violation and not self.c.stopped:
+            self.c.instructions = 0
+            self.c.deadline = 0x7FFFFFFFFFFFFFFF
+            # Code that cannot go for want of memory stays: nothing depends on it.
+            if protect(self.c.L, enter_rest, NULL) != LUA_OK:
+                lua_pop(self.c.L, 1)
+            lua_gc(self.c.L, LUA_GCCOLLECT)
+            arena_trim(&self.c, 0)
+        return self.memory_used
 
     def stacks(self):
         """The Lua traceback of every task, in order of creation: where each one waits."""

@@ -81,7 +81,8 @@ cdef extern from "chunks.h" nogil:
     void chunk_give(Chunk *chunk)
 
 cdef enum:
-    BLOCK_CLASSES = 42          # lists of free small blocks, by size
+    BLOCK_CLASSES = 26          # lists of free small blocks, by size
+    BLOCK_KINDS = 4
 
 
 # Before each block that is too large for a chunk.
@@ -176,9 +177,10 @@ ctypedef struct StateC:
     # memory (alloc.pyx); the arrays are by BlockKind
     size_t used                 # bytes of all blocks
     size_t held                 # bytes taken from the system for them
-    void *free_blocks[2][BLOCK_CLASSES]
-    char *fresh[2]              # the unused part of the chunk in use
-    char *fresh_end[2]
+    int passing                 # of the block kinds: PASSING while code is loaded that will go
+    void *free_blocks[BLOCK_KINDS][BLOCK_CLASSES]
+    char *fresh[BLOCK_KINDS]    # the unused part of the chunk in use
+    char *fresh_end[BLOCK_KINDS]
     Chunk *chunks
     size_t empty_chunks
     LargeBlock *large

@@ -1,6 +1,6 @@
 """The native core: Lua states, their scheduler, codecs and limits. See core_ext/types.pxd for the design."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 class LuaSyntaxError(Exception):
@@ -105,6 +105,9 @@ class LuaState:
     def step(self, event: Any, seconds: float = 1.0, *, function: str = "apply", flush: bool = True) -> Any:
         """Apply an event, run what is ready, and return what the engine has to say."""
 
+    def rest(self) -> int:
+        """Make the state small, for it will wait. Returns its bytes from now on."""
+
     def stacks(self) -> list[str]:
         """The Lua traceback of every task, in order of creation."""
 
@@ -146,8 +149,8 @@ class Pool:
 def compile_lua(source: bytes, chunk_name: str, *, local_names: bool = True) -> bytes:
     """Compile Lua text to bytecode. Raises LuaSyntaxError."""
 
-def set_modules(code: dict[str, bytes]) -> None:
-    """Give the core the compiled Lua halves of the standard modules."""
+def set_modules(code: dict[str, bytes], passing: Iterable[str] = ()) -> None:
+    """Give the core the compiled Lua halves of the standard modules; passing: those that waiting runs need not keep."""
 
 def dump_lua_on_fatal(descriptor: int) -> None:
     """At SIGABRT, SIGSEGV, SIGBUS, SIGFPE and SIGILL write the Lua stacks of all threads to a file descriptor.

@@ -1,4 +1,4 @@
--- Activities: the command, its retries in this worker, its answer (workflows.ja.md, spec/activities.md; decision 33).
+--! Activities: the command, its retries in this worker, its answer (workflows.ja.md, spec/activities.md; decision 33).
 local core, base, host, load = ...
 local lib = core.lib
 local tostring = lib.tostring
@@ -50,7 +50,10 @@ function activities.start(id, arguments, options, context, done)
         entry = core.host("activity", id) or false
         run.entries[id] = entry
     end
-    local merged, wrong_option = load("call_options").resolve(id, entry and entry.options, options)
+    local merged, wrong_option = {}, nil
+    if options ~= nil or (entry and lib.next(entry.options) ~= nil) then
+        merged, wrong_option = load("call_options").resolve(id, entry and entry.options, options)
+    end
     if not merged then return nil, wrong_option end
     local op = {
         id = id, arguments = arguments, options = merged, done = done, seq = host.next_sequence(),

@@ -1,4 +1,4 @@
--- Options of activity calls: names, types, durations (activities.md 3, decision 32).
+--! Options of activity calls: names, types, durations (activities.md 3, decision 32).
 local core, base, host, load = ...
 local lib = core.lib
 local type, pairs, tostring = lib.type, lib.pairs, lib.tostring

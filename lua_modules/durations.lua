@@ -1,5 +1,5 @@
--- Durations: Go duration strings, numbers and Duration objects, to integer nanoseconds (lua_api.md 8).
-local core = ...
+--! Durations: Go duration strings, numbers and Duration objects, to integer nanoseconds (lua_api.md 8).
+local core, base, host, load = ...
 local lib = core.lib
 local type = lib.type
 
@@ -49,8 +49,8 @@ function durations.parse(text)
     return total > lib.m_mininteger and -total or nil
 end
 
---- durations.unbox(value) -> nanoseconds | nil: of a Duration object. time_duration.lua, where they are made, sets it.
-function durations.unbox() return nil end
+--- durations.unbox(value) -> nanoseconds | nil: of a Duration object. time_duration.lua, where they are made, tells how.
+function durations.unbox(value) return host.unbox_duration and host.unbox_duration(value) or nil end
 
 --- durations.nanoseconds(value) -> nanoseconds | nil; a bare number is nanoseconds (time.*)
 function durations.nanoseconds(value)
@@ -66,6 +66,16 @@ function durations.milliseconds(value)
     local ns
     if type(value) == "string" then ns = durations.parse(value) else ns = durations.unbox(value) end
     return ns and ns >= 0 and ns or nil
+end
+
+--- durations.given(value) -> nanoseconds | nil, err (INVALID): what a script gave as a duration (time.*)
+function durations.given(value)
+    local ns = durations.nanoseconds(value)
+    if ns then return ns end
+    local shown = type(value) == "string" and load("printable")(value) or lib.tostring(value)
+    local _, internal = load("errors")
+    return nil, internal.make("INVALID", "invalid duration " .. shown .. ': expected a number of nanoseconds, a string such '
+        .. 'as "1h30m" or "250ms", or a Duration', false)
 end
 
 return durations

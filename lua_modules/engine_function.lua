@@ -110,7 +110,7 @@ function host.upgrade(request)
 end
 
 local function finish(...)
-    local value, err = internal.outcome(...)
+    local value, err = module("outcomes").of(...)
     if not err then
         local encoded, wrong = core.payload(value)
         if encoded then
@@ -140,7 +140,7 @@ function events.start(event)
         end
         arguments[i] = value
     end
-    local main = loader.entry()
+    local main = module("environment")()
     core.start(function() finish(main(lib.t_unpack(arguments, 1, arguments.n))) end)
 end
 
@@ -210,7 +210,7 @@ local engine = {}
 function engine.apply(event) events[event[1]](event) end
 
 function engine.failed(thrown, traceback)
-    call.error = internal.from_thrown(thrown, traceback)
+    call.error = module("outcomes").thrown(thrown, traceback)
     core.stop()
 end
 

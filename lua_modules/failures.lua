@@ -1,4 +1,4 @@
--- Error objects to Temporal failures and back (workflows.md 12, decisions 1 to 3).
+--! Error objects to Temporal failures and back (workflows.md 12, decisions 1 to 3).
 local core, base, host, load = ...
 local lib = core.lib
 local type, pairs = lib.type, lib.pairs

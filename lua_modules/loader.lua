@@ -1,90 +1,77 @@
--- The loader: privileged modules on demand, and the environments of an entry and its libraries (registry.md 2).
+-- The loader: privileged modules on demand.
 --
 -- A privileged module is a chunk called with (core, base, host, load) that returns its public table and, if it has one,
--- its internal table for other privileged modules. A script's file runs with an environment of its own: its modules
--- and imports are globals there, everything else comes from `base`.
+-- its internal table for other privileged modules. One whose file begins with "--!" is passing code: it has no data, and
+-- scripts see none of its functions, so it is forgotten when the run has waited for a while, and loaded again.
 local core, base, host = ...
 local lib = core.lib
-local type, pairs, ipairs, setmetatable = lib.type, lib.pairs, lib.ipairs, lib.setmetatable
+local next, rawset = lib.next, lib.rawset
 
 local loader = {}
-local loaded, internals = {}, {}
+local loaded, internals, lent = {}, {}, {}
+local code = {}
 
---- loader.module(name) -> public table, internal table | nil if there is no such module
-local function module(name)
-    local public = loaded[name]
+-- Creation serials of the modules that every state had from its start before they were loaded on demand: what scripts see
+-- of them comes before everything that a script makes, in the order of keys (decision 6).
+local EARLY = { errors = 64, errors_new = 256, error_methods = 384, os = 512, print = 640, process = 768 }
+
+--- loader.module(name[, serial]) -> public table, internal table | nil if there is no such module
+-- serial: the first creation serial of its objects, of those that core.serials() has set aside.
+local function module(name, serial)
+    local public = code[name]
+    if public ~= nil then return public, internals[name] end
+    public = loaded[name]
     if public == nil then
-        local chunk = core.module(name)
+        local chunk, passing = core.module(name)
         if not chunk then return nil end
         loaded[name] = false -- a module that needs itself is a bug; better nil than endless
+        serial = serial or EARLY[name]
+        local following = serial and core.serials(serial)
+        local before = core.passing(passing)
         public, internals[name] = chunk(core, base, host, module)
-        loaded[name] = public
+        core.passing(before)
+        if following then core.serials(following) end
+        if passing then
+            code[name], loaded[name] = public, nil
+        else
+            loaded[name] = public
+        end
     end
     return public, internals[name]
 end
 loader.module = module
 
-local ALWAYS = {
-    channel = true, errors = true, payload = true, os = true, coroutine = true, string = true, table = true,
-    math = true, utf8 = true, process = true,
-}
-
-local manifest
-local environments = {}
-
-local function library(id)
-    local spec = manifest.libraries[id]
-    local env = environments[id]
-    if not env then
-        env = loader.environment(spec)
-        environments[id] = env
-        env.value = core.run_body(core.chunk(id, env.globals))
+--- loader.globals(names): globals of scripts that are modules of the same name, loaded when a script first names them
+function loader.globals(names)
+    local metatable = lib.getmetatable(base)
+    local index = metatable.__index
+    function metatable.__index(_, name)
+        local value = index(base, name)
+        if value == nil and names[name] then
+            value = module(name)
+            rawset(base, name, value)
+        end
+        return value
     end
-    return env.value
 end
 
-function loader.environment(spec)
-    local globals = {}
-    local known = {}
-    local env = { globals = globals }
-    for _, name in ipairs(spec.modules) do
-        if base[name] ~= nil then known[name] = base[name] else known[name] = module(name) end
-    end
-    for alias, id in pairs(spec.imports) do known[alias] = library(id) end
-    for name, value in pairs(known) do globals[name] = value end
-    globals._G = globals
-    globals.require = function(name)
-        if type(name) ~= "string" then
-            lib.error("bad argument #1 to 'require' (string expected, got " .. type(name) .. ")", 2)
-        end
-        local value = known[name]
-        if value == nil and ALWAYS[name] then value = base[name] end
-        if value ~= nil then return value end
-        if core.host("knows_module", name) then
-            return core.refuse("module '" .. name .. "' not found: add it to the entry's `modules:` (" .. spec.id .. ")", 2)
-        end
-        return core.refuse("module '" .. name .. "' not found", 2)
-    end
-    return setmetatable(env, nil), setmetatable(globals, { __index = base, __metatable = false })
+--- loader.lend(t, name): what t does not have is in the module `name`, which is code
+function loader.lend(t, name)
+    lent[t] = name
+    lib.setmetatable(t, { __index = function(_, key)
+        local value = module(name)[key]
+        rawset(t, key, value)
+        return value
+    end })
 end
 
---- loader.entry() -> the entry's function, ready to be called; raises what is wrong with the entry
-function loader.entry()
-    manifest = core.manifest()
-    local spec = manifest.entry
-    local env = loader.environment(spec)
-    core.set_globals(env.globals)
-    local value = core.run_body(core.chunk("main", env.globals))
-    if type(value) == "function" then return value end
-    if type(value) ~= "table" then
-        lib.error("the file of " .. spec.id .. " returns a " .. type(value)
-            .. ": expected a function, or a table like `return { " .. spec.method .. " = " .. spec.method .. " }`", 0)
+--- loader.rest(): forget the code, for the run will wait
+function loader.rest()
+    for t, name in next, lent do
+        for key in next, code[name] or {} do rawset(t, key, nil) end
     end
-    local method = value[spec.method]
-    if type(method) ~= "function" then
-        lib.error('method "' .. spec.method .. '" not found in module (' .. spec.id .. ")", 0)
-    end
-    return method
+    for name in next, code do internals[name] = nil end
+    code = {}
 end
 
 return loader

@@ -4,8 +4,6 @@
 -- run that only sleeps stays small.
 local core, base, host, load = ...
 local lib = core.lib
-local durations = load("durations")
-local _, errors_internal = load("errors")
 
 local time = {
     NANOSECOND = 1,
@@ -21,19 +19,14 @@ local internal = {}
 
 --- internal.invalid(message) -> nil, err (INVALID, not retryable)
 function internal.invalid(message)
+    local _, errors_internal = load("errors")
     return nil, errors_internal.make("INVALID", message, false)
 end
 local invalid = internal.invalid
 
 --- internal.nanoseconds(value) -> integer | nil, err (INVALID)
 -- value: a number of nanoseconds, a Go duration string or a Duration.
-function internal.nanoseconds(value)
-    local ns = durations.nanoseconds(value)
-    if ns then return ns end
-    local given = lib.type(value) == "string" and load("printable")(value) or lib.tostring(value)
-    return invalid("invalid duration " .. given .. ': expected a number of nanoseconds, a string such as "1h30m" or '
-        .. '"250ms", or a Duration')
-end
+function internal.nanoseconds(value) return load("durations").given(value) end
 local nanoseconds = internal.nanoseconds
 
 --- time.sleep(duration): block this coroutine; in a workflow a durable timer. Returns nothing | nil, err (INVALID)

@@ -3,7 +3,6 @@ local core, base, host, load = ...
 local lib = core.lib
 local error, type = lib.error, lib.type
 local _, shared = load("time")
-local durations = load("durations")
 
 local SECOND = 1000000000
 local LONGEST, SHORTEST = lib.m_maxinteger, lib.m_mininteger
@@ -41,7 +40,7 @@ construct, fields = core.class({
 internal.fields = fields
 
 -- Wherever a duration is taken, an object will do.
-durations.unbox = function(value)
+host.unbox_duration = function(value)
     local f = fields(value)
     return f and f.ns
 end

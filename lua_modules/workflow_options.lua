@@ -1,4 +1,4 @@
--- Options of child workflows: names, types, durations (workflows.md 3, decisions 24 and 32).
+--! Options of child workflows: names, types, durations (workflows.md 3, decisions 24 and 32).
 local core, base, host, load = ...
 local lib = core.lib
 local type, pairs = lib.type, lib.pairs

@@ -18,10 +18,10 @@ def modules_directory() -> Path:
 
 
 def install_modules() -> None:
-    """Compile every module once and hand it to the core. The names of files are the names of modules."""
+    """Compile every module once and hand it to the core. The names of files are the names of modules; a file that
+    begins with ``--!`` is passing code (loader.lua)."""
+    sources = {path.stem: path.read_bytes() for path in sorted(modules_directory().glob("*.lua"))}
     _core.set_modules(
-        {
-            path.stem: _core.compile_lua(path.read_bytes(), f"=[{path.stem}]", local_names=False)
-            for path in sorted(modules_directory().glob("*.lua"))
-        }
+        {name: _core.compile_lua(source, f"=[{name}]", local_names=False) for name, source in sources.items()},
+        passing=[name for name, source in sources.items() if source.startswith(b"--!")],
     )

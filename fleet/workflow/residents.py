@@ -14,8 +14,18 @@ logger = logging.getLogger("fleet.workflow")
 Evict = Callable[[str], None]
 """Asks the SDK to drop the run of this id from its cache. It answers later, with a remove_from_cache job."""
 
+Rest = Callable[[], int]
+"""Makes the Lua state of a run small that has nothing to do for a while, and returns its bytes from then on."""
+
 LOW_WATER = 0.9
 """Share of the budget down to which runs are dropped: without the gap each activation of a full cache drops one."""
+
+IDLE = 2.0
+"""Seconds without an activation after which a run is put to rest. What it then lacks costs its next activation some 100
+microseconds."""
+
+_RESTS = 4
+"""Runs put to rest at once: more than fall idle for each activation, and too few to delay one."""
 
 _NOTICE_INTERVAL = 60.0
 """Seconds between two log lines that say that the budget makes runs go."""
@@ -31,6 +41,8 @@ class Resident:
         bytes: that its Lua state holds, as of its last activation.
         busy: it is being activated, or local activities are under way: the SDK would lose what they record.
         leaving: it was asked to go, or is over.
+        rest: makes its Lua state small.
+        used: when its last activation ended, on the monotonic clock.
     """
 
     run_id: str
@@ -38,6 +50,8 @@ class Resident:
     bytes: int = 0
     busy: bool = False
     leaving: bool = False
+    rest: Rest | None = None
+    used: float = 0.0
 
 
 class Residents:
@@ -59,6 +73,8 @@ class Residents:
         self._count = 0
         # In order of last use; those that are leaving are out of it.
         self._by_use: dict[Resident, None] = {}
+        # Those of them that were not put to rest since.
+        self._awake: dict[Resident, None] = {}
         self._noticed = -_NOTICE_INTERVAL
         self._unnoticed = 0
 
@@ -70,9 +86,9 @@ class Residents:
     def __len__(self) -> int:
         return self._count
 
-    def admit(self, run_id: str, evict: Evict | None) -> Resident:
+    def admit(self, run_id: str, evict: Evict | None, rest: Rest | None = None) -> Resident:
         """A run comes into the cache. It is never dropped before its first activation has ended."""
-        resident = Resident(run_id, evict, busy=True)
+        resident = Resident(run_id, evict, busy=True, rest=rest)
         with self._lock:
             self._count += 1
             self._by_use[resident] = None
@@ -82,6 +98,7 @@ class Residents:
         """An activation of the run begins."""
         with self._lock:
             resident.busy = True
+            self._awake.pop(resident, None)
 
     def end(self, resident: Resident, size: int, *, local_activities: bool, stopped: bool) -> None:
         """An activation has ended, and the run is the last used one; others go if the budget is passed.
@@ -105,6 +122,7 @@ class Residents:
                     self._by_use[resident] = None
             over = self.budget and self._bytes - self._leaving_bytes > self.budget
             chosen = self._choose(resident) if over else []
+            self._put_to_rest(resident)
         for other in chosen:
             assert other.evict is not None
             other.evict(other.run_id)
@@ -121,9 +139,32 @@ class Residents:
                 if reason == "lang_requested":
                     reason = "bytes"
             self._by_use.pop(resident, None)
+            self._awake.pop(resident, None)
             reason = _REASONS.get(reason, reason)
             self.evictions[reason] += 1
             return reason
+
+    def _put_to_rest(self, last: Resident) -> None:
+        """Make those small that have been idle. `last` has just been used.
+
+        Done by the activations of others, so that no timer is needed: where none comes, memory does not grow either."""
+        now = time.monotonic()
+        if not last.leaving and last.rest is not None:
+            last.used = now
+            self._awake[last] = None
+        idle: list[Resident] = []
+        for resident in self._awake:
+            if resident.used > now - IDLE or len(idle) == _RESTS:
+                break
+            idle.append(resident)
+        for resident in idle:
+            del self._awake[resident]
+            assert resident.rest is not None
+            grown = resident.rest() - resident.bytes
+            resident.bytes += grown
+            self._bytes += grown
+            if resident.leaving:
+                self._leaving_bytes += grown
 
     def _choose(self, last: Resident) -> list[Resident]:
         """Runs to drop, and mark them. Not the last used one: it alone may pass the budget, or each of its tasks would

@@ -50,7 +50,7 @@ class LuaRun:
         self.state = scripts.start(entry_id, workflow_id, run_id, origin, issued)
         self._local_activities = 0
         self._residents = Residents(0) if residents is None else residents
-        self._resident = self._residents.admit(run_id, evict)
+        self._resident = self._residents.admit(run_id, evict, self.state.rest)
 
     def activate(self, activation: bytes, is_replaying: bool, jobs: int) -> bytes:
         """Apply a serialized WorkflowActivation, and return the serialized completion. Never raises: what goes wrong

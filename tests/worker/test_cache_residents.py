@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from fleet.workflow.residents import Resident, Residents
+import pytest
+
+from fleet.workflow.residents import IDLE, Resident, Residents
 
 
 class Cache:
@@ -132,3 +134,33 @@ def test_the_books_are_right_when_many_threads_use_them() -> None:
         thread.join()
     assert (cache.bytes, len(cache)) == (0, 0)
     assert cache.evictions == {"ended": 1600}
+
+
+def test_runs_that_are_idle_are_put_to_rest_by_the_activations_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("fleet.workflow.residents.time.monotonic", lambda: clock[0])
+    residents = Residents(0)
+    rested: list[str] = []
+
+    def use(run: str, resident: Resident | None = None) -> Resident:
+        if resident is None:
+            resident = residents.admit(run, None, lambda: rested.append(run) or 10)  # type: ignore[func-returns-value]
+        residents.begin(resident)
+        residents.end(resident, 100, local_activities=False, stopped=False)
+        return resident
+
+    first = use("a")
+    use("b")
+    clock[0] += IDLE / 2
+    use("a", first)
+    assert rested == []
+    clock[0] += IDLE / 2
+    use("c")
+    assert (rested, residents.bytes) == (["b"], 210)
+    clock[0] += IDLE
+    residents.begin(first)
+    use("d")
+    assert rested == ["b", "c"], "not the one that is being activated"
+    clock[0] += IDLE
+    use("e")
+    assert rested == ["b", "c", "d"], "once is enough"
