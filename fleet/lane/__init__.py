@@ -7,10 +7,10 @@ all this fits.
 
 from __future__ import annotations
 
-from .bridge import serialized
-from .fitness import fits
+from .bridge import eviction, serialized
+from .fitness import fits, misfit
 from .lane import Run
 from .replay import LaneReplayer
 from .worker import take_lane
 
-__all__ = ["LaneReplayer", "Run", "fits", "serialized", "take_lane"]
+__all__ = ["LaneReplayer", "Run", "eviction", "fits", "misfit", "serialized", "take_lane"]

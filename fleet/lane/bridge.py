@@ -13,6 +13,7 @@ from asyncio import _set_running_loop
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import temporalio
 import temporalio.bridge.worker as bridge
 from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
@@ -29,6 +30,9 @@ TESTED = ((1, 35), (1, 36))
 
 CoreClosed: type[Exception] = vars(bridge)["PollShutdownError"]
 """A poll ends with it when the worker shuts down and holds no more activations."""
+
+
+_NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
 class Core:
@@ -135,6 +139,31 @@ class WorkerParts:
     def replace(self, side: WorkflowSide) -> None:
         """Let `side` run the workflows in place of the SDK's code. Activities stay with that."""
         self._worker._workflow_worker = side
+
+
+def eviction(worker: Worker) -> Callable[[str], None]:
+    """What drops a run, by its id, from the cache of `worker`; any thread may call it. To be asked for on the event
+    loop on which the worker will run. Raises what is missing in the installed SDK, which may be another than TESTED:
+    nothing but a single method is used.
+    """
+    if temporalio.__version__.split(".")[0] != "1":
+        raise RuntimeError("this version is not known")
+    core: Any = worker._bridge_worker
+    if core is None:
+        raise RuntimeError("the worker has no core")
+    # A request for a run that core does not know does nothing: what is wrong shows now, and not when memory is short.
+    core.request_workflow_eviction(_NO_RUN)
+    loop = asyncio.get_running_loop()
+
+    def request(run_id: str) -> None:
+        # The SDK takes its core away when the worker has ended, on this thread. Whatever was cached went with it.
+        if core._ref is not None:
+            core.request_workflow_eviction(run_id)
+
+    def evict(run_id: str) -> None:
+        loop.call_soon_threadsafe(request, run_id)
+
+    return evict
 
 
 class ReplayCore(Core):

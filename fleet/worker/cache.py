@@ -1,22 +1,20 @@
 """Drops workflow runs from a worker's cache when their Lua states hold more bytes than they may.
 
-The SDK bounds its cache by the number of runs only. Its core drops a run on request, but the way there is private: all
-that knows it is in this module, and where it is missing the number of runs stays the only bound.
+The SDK bounds its cache by the number of runs only. Its core drops a run on request, but the way there is private
+(`fleet.lane.bridge`): where it is missing the number of runs stays the only bound.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 import temporalio
 from temporalio.worker import Worker
 
-from fleet.workflow import Evict, LuaWorkflowRunner
+from fleet.lane import eviction
+from fleet.workflow import LuaWorkflowRunner
 
 log = logging.getLogger(__name__)
-
-_NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 _warned = False
 
@@ -31,7 +29,7 @@ def bound_by_bytes(worker: Worker, runner: LuaWorkflowRunner) -> None:
     if not runner.residents.budget:
         return
     try:
-        runner.evict = _way(worker)
+        runner.evict = eviction(worker)
     except Exception as error:
         if not _warned:
             _warned = True
@@ -43,26 +41,3 @@ def bound_by_bytes(worker: Worker, runner: LuaWorkflowRunner) -> None:
                 type(error).__name__,
                 error,
             )
-
-
-def _way(worker: Worker) -> Evict:
-    """How to drop a run of `worker`. Raises what is missing."""
-    if temporalio.__version__.split(".")[0] != "1":
-        raise RuntimeError("this version is not known")
-    bridge = worker._bridge_worker
-    if bridge is None:
-        raise RuntimeError("the worker has no core")
-    # A request for a run that core does not know does nothing: what is wrong shows now, and not when memory is short.
-    bridge.request_workflow_eviction(_NO_RUN)
-
-    loop = asyncio.get_running_loop()
-
-    def request(run_id: str) -> None:
-        # The SDK takes its core away when the worker has ended, on this thread. Whatever was cached went with it.
-        if bridge._ref is not None:
-            bridge.request_workflow_eviction(run_id)
-
-    def evict(run_id: str) -> None:
-        loop.call_soon_threadsafe(request, run_id)
-
-    return evict

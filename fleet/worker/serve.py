@@ -15,6 +15,7 @@ from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
 from fleet.http import HttpServer, http_servers
+from fleet.lane import misfit
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.supervisor.page import Lane
@@ -125,7 +126,11 @@ async def serve(
         stack.callback(scripts.close)
         scripts.programs.check()
         needed = sorted({entry.client for entry in entries})
-        clients = dict(zip(needed, await asyncio.gather(*(connect(app.clients[id]) for id in needed)), strict=True))
+        connecting = asyncio.gather(*(connect(app.clients[id]) for id in needed))
+        if lane and needed:
+            # Tried while the servers answer.
+            await misfit()
+        clients = dict(zip(needed, await connecting, strict=True))
 
         async def client_of(id: str) -> Client:
             # One without workers to serve is connected when a script wants it.
