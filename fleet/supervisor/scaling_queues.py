@@ -12,8 +12,9 @@ from .scaling import Bounds
 from .scaling_stats import TaskQueue
 from .settings import SettingsError
 
-LEAST = {Kind.WORKFLOW: 2, Kind.ACTIVITY: 1}
-"""Permits of a worker below which it does not go: workflow tasks come from two queues, of which each needs a poll."""
+LEAST = {Kind.WORKFLOW: 2, Kind.ACTIVITY: 2}
+"""Permits of a worker below which it does not go. Workflow tasks come from two queues, of which each needs a poll;
+activities come by a poll or, sooner and for less, with the answer to the workflow task that asked for them."""
 
 
 @dataclass(frozen=True)

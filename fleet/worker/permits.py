@@ -33,6 +33,9 @@ from temporalio.worker import (
 from fleet.supervisor.page import MAX_QUEUES, Kind, Slot, Tasks
 
 _FOLLOW_SECONDS = 0.1
+_UNDER_WAY = 100_000_000
+"""Nanoseconds. A poll that brings a task sooner did not wait for one, it was under way to a task that was there: a few
+round trips to a server that is far."""
 _SIZES = ("max_concurrent_workflow_tasks", "max_concurrent_activities", "max_concurrent_local_activities")
 _WRAP = 2**64 - 1
 
@@ -43,10 +46,14 @@ class Permit(SlotPermit):
 
     Attributes:
         sticky: it was asked for by a poll for workflow tasks of cached runs.
-        used: a task has it, no longer a poll.
+        granted: when it was (monotonic ns).
+        poll: a poll has it, no task yet.
+        used: a task has it.
     """
 
     sticky: bool
+    granted: int
+    poll: bool
     used: bool = False
 
 
@@ -62,18 +69,22 @@ class PermitSupplier(CustomSlotSupplier):
     Asked for and granted on the event loop; the SDK's threads give them back and ask for those of eager tasks.
     """
 
-    def __init__(self, tasks: Tasks, most: int, *, sticky_polls: bool = False) -> None:
+    def __init__(self, tasks: Tasks, most: int, *, sticky_polls: bool = False, eager: bool = False) -> None:
         """To be made on the event loop.
 
         tasks: the worker's words in the page. most: the limit of the entry's own options, never exceeded.
-        sticky_polls: there are polls for the tasks of cached runs too, which share the permits.
+        sticky_polls: there are polls for the tasks of cached runs too, which share the permits. eager: tasks come
+        without a poll too.
         """
         self._tasks = tasks
         self._most = most
         self._is_shared = sticky_polls
+        self._is_eager = eager
         self._lock = threading.Lock()
         self._polls = {False: 0, True: 0}
         self._waiting: list[_Waiting] = []
+        self._is_woken = False
+        self._tasks_wait = False
         self._loop = asyncio.get_running_loop()
         self._counted_until = time.monotonic_ns()
 
@@ -85,8 +96,9 @@ class PermitSupplier(CustomSlotSupplier):
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
         """Wait for a permit for a poll."""
-        if not self._waiting and (permit := self.try_reserve_slot(ctx)) is not None:
-            return permit
+        with self._lock:
+            if not self._waiting and self._may_poll(ctx.is_sticky):
+                return self._take(ctx.is_sticky, poll=True)
         request = _Waiting(ctx.is_sticky, self._loop.create_future())
         self._waiting.append(request)
         self.serve()
@@ -102,7 +114,11 @@ class PermitSupplier(CustomSlotSupplier):
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
         """A permit for a task that comes without a poll, None without a free one."""
         with self._lock:
-            return self._take(ctx.is_sticky)
+            free = self.limit - self._tasks.held
+            # One without a poll that comes again and again must not take the last permit from the polls for ever.
+            if free < 1 or (free == 1 and not any(self._polls.values())):
+                return None
+            return self._take(ctx.is_sticky, poll=False)
 
     def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
         """A task has come."""
@@ -110,8 +126,10 @@ class PermitSupplier(CustomSlotSupplier):
         assert isinstance(permit, Permit)
         with self._lock:
             self._count()
+            if permit.poll:
+                self._tasks_wait = self._counted_until - permit.granted < _UNDER_WAY
+            self._polled(permit)
             permit.used = True
-            self._polls[permit.sticky] -= 1
             self._tasks.used += 1
 
     def release_slot(self, ctx: SlotReleaseContext) -> None:
@@ -119,42 +137,55 @@ class PermitSupplier(CustomSlotSupplier):
         permit = ctx.permit
         assert isinstance(permit, Permit)
         self._give_back(permit)
-        if self._waiting and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.serve)
 
     def serve(self) -> None:
         """Grant what waits, in order, as far as the limit allows; to be called on the loop."""
         with self._lock:
+            self._is_woken = False
             self._count()
             waiting, self._waiting = self._waiting, []
             for request in waiting:
                 if request.granted.cancelled():
                     continue
-                permit = self._take(request.sticky)
-                if permit is None:
-                    self._waiting.append(request)
+                if self._may_poll(request.sticky):
+                    request.granted.set_result(self._take(request.sticky, poll=True))
                 else:
-                    request.granted.set_result(permit)
+                    self._waiting.append(request)
 
-    def _take(self, sticky: bool) -> Permit | None:
+    def _may_poll(self, sticky: bool) -> bool:
         free = self.limit - self._tasks.held
-        # Workflow tasks come from two queues. A poll of the one must not keep the last permit from the other for as
-        # long as the server lets it wait: with two sticky polls and two permits a new run began after 10 s.
-        if free < 1 or (free == 1 and self._is_shared and self._polls[sticky] and not self._polls[not sticky]):
-            return None
+        polls = self._polls[sticky]
+        if self._is_shared:
+            # Workflow tasks come from two queues. A poll of the one must not keep the last permit from the other for as
+            # long as the server lets it wait: with two sticky polls and two permits a new run began after 10 s.
+            return free > 1 or (free == 1 and not (polls and not self._polls[not sticky]))
+        # A task that comes without a poll spares the server and this worker one; it finds a permit only if the polls
+        # have not taken them all. While they wait, they take one, and beyond it at most as many as they leave.
+        return free > polls if self._is_eager and polls and not self._tasks_wait else free > 0
+
+    def _take(self, sticky: bool, *, poll: bool) -> Permit:
         self._tasks.held += 1
-        self._polls[sticky] += 1
-        return Permit(sticky)
+        self._polls[sticky] += poll
+        return Permit(sticky, time.monotonic_ns(), poll)
+
+    def _polled(self, permit: Permit) -> None:
+        self._polls[permit.sticky] -= permit.poll
+        permit.poll = False
 
     def _give_back(self, permit: Permit) -> None:
         with self._lock:
             self._count()
             self._tasks.held -= 1
+            self._polled(permit)
             if permit.used:
                 self._tasks.used -= 1
                 self._tasks.finished += 1
-            else:
-                self._polls[permit.sticky] -= 1
+            # A wake-up of the loop costs as much as a task that does nothing: none in vain, and none twice.
+            if self._is_woken or self._loop.is_closed():
+                return
+            self._is_woken = any(self._may_poll(request.sticky) for request in self._waiting)
+            if self._is_woken:
+                self._loop.call_soon_threadsafe(self.serve)
 
     def _count(self) -> None:
         """Bring `busy` up to now; before each change of `used`."""
@@ -206,10 +237,11 @@ class WorkerPermits:
         if queue >= MAX_QUEUES:
             return dict(kwargs)
         workflows, activities, local_activities = (kwargs[name] for name in _SIZES)
+        eager = not kwargs.get("disable_eager_activity_execution", False)
         cached = kwargs.get("max_cached_workflows", 1) > 0
         tuner = WorkerTuner.create_composite(
             workflow_supplier=self._supplier(queue, Kind.WORKFLOW, workflows, sticky_polls=cached),
-            activity_supplier=self._supplier(queue, Kind.ACTIVITY, activities),
+            activity_supplier=self._supplier(queue, Kind.ACTIVITY, activities, eager=eager),
             local_activity_supplier=FixedSizeSlotSupplier(local_activities),
             nexus_supplier=FixedSizeSlotSupplier(1),
         )
@@ -235,7 +267,7 @@ class WorkerPermits:
             for supplier in self._suppliers:
                 supplier.serve()
 
-    def _supplier(self, queue: int, kind: Kind, most: int, *, sticky_polls: bool = False) -> PermitSupplier:
-        supplier = PermitSupplier(self._slot.tasks(queue, kind), most, sticky_polls=sticky_polls)
+    def _supplier(self, queue: int, kind: Kind, most: int, **tasks_come: bool) -> PermitSupplier:
+        supplier = PermitSupplier(self._slot.tasks(queue, kind), most, **tasks_come)
         self._suppliers.append(supplier)
         return supplier

@@ -46,7 +46,7 @@ async def test_permits_follow_the_load_and_the_backlog_drains(
     target = f"127.0.0.1:{free_port()}"
     fleet = start(workers="2", scaling_activity_budget="24", scaling_down_after="3s", listen=target)
     await asyncio.to_thread(fleet.wait_ready, 2)
-    assert queue(fleet, "activity")["permits"] == 2
+    assert queue(fleet, "activity")["permits"] == 4
     runs = await begin(server_address, tmp_path.name, 40)
     most = 0
 

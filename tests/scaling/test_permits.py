@@ -113,13 +113,80 @@ async def test_what_polls_hold_and_what_tasks_use_are_counted_apart() -> None:
     assert tasks.busy == after
 
 
-async def test_eager_tasks_have_permits_or_none() -> None:
+async def test_tasks_that_come_without_a_poll_leave_the_last_permit_to_the_polls() -> None:
     tasks = words()
-    tasks.permits = 1
-    supplier = PermitSupplier(tasks, most=10)
-    assert supplier.try_reserve_slot(NORMAL) is not None
-    assert supplier.try_reserve_slot(NORMAL) is None
-    assert tasks.held == 1
+    tasks.permits = 2
+    sdk = Sdk(PermitSupplier(tasks, most=10, eager=True))
+    eager = sdk.supplier.try_reserve_slot(NORMAL)
+    assert isinstance(eager, Permit)
+    assert sdk.supplier.try_reserve_slot(NORMAL) is None, "nobody polls"
+    sdk.begin(eager)
+    poll = await sdk.poll()
+    assert sdk.supplier.try_reserve_slot(NORMAL) is None, "none is free"
+    sdk.end(eager)
+    assert (tasks.held, tasks.used, tasks.finished) == (1, 0, 1)
+    unused = sdk.supplier.try_reserve_slot(NORMAL)
+    assert isinstance(unused, Permit), "the last one, for somebody polls"
+    sdk.end(unused)
+    sdk.end(poll)
+    assert (tasks.held, tasks.finished) == (0, 1)
+
+
+async def test_polls_leave_permits_for_tasks_that_come_without_one() -> None:
+    tasks = words()
+    tasks.permits = 8
+    sdk = Sdk(PermitSupplier(tasks, most=10, eager=True))
+    polls = [await sdk.poll() for _ in range(4)]
+    fifth = asyncio.create_task(sdk.poll())
+    assert await waits(fifth)
+    eager = [sdk.supplier.try_reserve_slot(NORMAL) for _ in range(5)]
+    assert eager[4] is None and None not in eager[:4]
+    for permit in (*polls, *(permit for permit in eager if permit is not None)):
+        assert isinstance(permit, Permit)
+        sdk.begin(permit)
+    assert await waits(fifth), "all permits are in use"
+    sdk.end(polls[0])
+    await fifth
+    assert (tasks.held, tasks.used) == (8, 7)
+
+
+async def test_polls_leave_nothing_while_tasks_wait_for_them() -> None:
+    tasks = words()
+    tasks.permits = 4
+    sdk = Sdk(PermitSupplier(tasks, most=10, eager=True))
+    sdk.begin(await sdk.poll())
+    for _ in range(3):
+        await sdk.poll()
+    assert tasks.held == 4
+
+
+async def test_the_loop_is_woken_for_polls_that_get_a_permit_only() -> None:
+    tasks = words()
+    tasks.permits = 4
+    sdk = Sdk(PermitSupplier(tasks, most=10, eager=True))
+    first, second = await sdk.poll(), await sdk.poll()
+    third = asyncio.create_task(sdk.poll())
+    assert await waits(third)
+    served = 0
+    serve = sdk.supplier.serve
+
+    def counting() -> None:
+        nonlocal served
+        served += 1
+        serve()
+
+    sdk.supplier.serve = counting  # type: ignore[method-assign]
+    eager = sdk.supplier.try_reserve_slot(NORMAL)
+    assert isinstance(eager, Permit)
+    sdk.end(eager)
+    assert await waits(third)
+    assert served == 0
+    sdk.begin(first)
+    sdk.begin(second)
+    sdk.end(first)
+    sdk.end(second)
+    await third
+    assert served == 1
 
 
 async def test_a_permit_whose_poll_is_cancelled_is_not_lost() -> None:

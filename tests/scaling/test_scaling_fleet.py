@@ -93,7 +93,7 @@ def rig(tmp_path: Path) -> Rig:
 
 def test_each_worker_begins_with_the_least(rig: Rig) -> None:
     rig.tick()
-    assert rig.permits() == [1, 1, None, None]
+    assert rig.permits() == [2, 2, None, None]
     assert [rig.page.slots[slot].tasks(0, Kind.WORKFLOW).permits for slot in (0, 1)] == [2, 2]
 
 
@@ -132,7 +132,7 @@ def test_a_new_process_counts_from_zero(rig: Rig) -> None:
     rig.page.slots[0].clear()
     rig.page.slots[0].generation = 1
     rig.tick(seconds=3)
-    assert rig.permits()[0] == 1
+    assert rig.permits()[0] == 2
 
 
 def test_a_slot_that_ends_hands_its_permits_over_as_its_tasks_end(rig: Rig) -> None:
@@ -163,8 +163,8 @@ def test_entries_that_come_and_go_with_a_reload_are_told_apart_by_generation(tmp
     rig.page.slots[1].clear()
     rig.page.slots[1].generation = 2
     rig.tick()
-    assert rig.words(0, number=0).permits == 1
-    assert rig.words(1, number=1).permits == 1
+    assert rig.words(0, number=0).permits == 2
+    assert rig.words(1, number=1).permits == 2
     assert rig.words(1, TaskQueue("app:before", Kind.ACTIVITY), number=0).permits is not None
 
 
