@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-fleet bench-typescript guard guard-record debug asan chaos package clean
+.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-check bench-fleet bench-typescript bench-publish bench-profile guard guard-record debug asan chaos package clean
 
 help:
 	@grep -E '^# make|^[a-z-]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z-]+)\t/make \1\t/' | expand -t 16
@@ -65,8 +65,17 @@ types: setup ## mypy, strict
 bench: setup ## benchmarks against peers, as a table of ratios
 	$(BIN)/python benchmarks/run.py
 
+bench-check: setup ## each benchmark once: do they still work
+	$(BIN)/python benchmarks/run.py --passes 1 -k "not 10000 and not end_to_end and not workers" >/dev/null
+
 bench-fleet: setup ## what a second worker process adds
 	$(BIN)/python benchmarks/run.py workers
+
+bench-profile: setup ## where workers spend their CPU time (needs perf)
+	PYTHONPATH=. $(BIN)/python benchmarks/profile_workers.py
+
+bench-publish: setup ## the last results into docs/benchmarks.md, with plots
+	$(BIN)/python benchmarks/publish.py
 
 bench-typescript: ## the TypeScript SDK as a further contender (needs Node.js and npm)
 	@command -v npm >/dev/null || { echo "npm is not installed: apt-get install nodejs npm"; exit 1; }

@@ -54,7 +54,7 @@ class Size:
         return f"replay of {6 * self.activities + 10:,} events, per activation"
 
 
-SMALL, MIDDLE, LARGE = Size(15, 20, 4), Size(165, 2, 4), Size(1665, 1, 1, warmup=0)
+SMALL, MIDDLE, LARGE = Size(15, 20, 8), Size(165, 2, 8), Size(1665, 1, 1, warmup=0)
 SIZES = pytest.mark.parametrize("size", (SMALL, MIDDLE, LARGE), ids=("100", "1000", "10000"))
 
 BUILD = Path(__file__).parent.parent / "build" / "bench"

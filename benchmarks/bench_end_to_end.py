@@ -128,7 +128,10 @@ async def _polling(contender: str, process: asyncio.subprocess.Process) -> int:
     raise RuntimeError(f"the worker of {contender} has ended:\n{''.join(seen)}")
 
 
-@pytest.mark.parametrize("contender", ("fleet", *reversed(RUNNERS)))
+CONTENDERS = ("fleet", *reversed(RUNNERS))
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
 def test_end_to_end(measure: Any, bench: Bench, contender: str) -> None:
     serving = worker(contender, bench.address)
     pid = bench.runner.run(serving.__aenter__())

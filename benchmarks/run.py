@@ -92,6 +92,7 @@ def main() -> None:
                 "datetime": reports[0]["datetime"],
                 "passes": args.passes,
                 "cpu": cpu,
+                "cpus": len(allowed()),
                 "temporalio": temporalio.__version__,
                 "load": load,
                 "groups": [group.as_json() for group in groups],
