@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -26,6 +27,9 @@ class PortInUseError(ServerError):
 
 TAIL_LINES = 12
 
+_NEXT_TO_NOTHING = 256 * 1024
+"""Bytes; a database needs as much for one transaction and its log."""
+
 _PORT_IN_USE = re.compile(r"can't set (?P<what>.+?) port (?P<port>\d+):.*address already in use")
 
 
@@ -42,7 +46,8 @@ def explain_exit(status: int, log: str, binary: Path, data_file: Path | None) ->
     # Its last word only: a server that served for days has logged many a trouble that did not end it.
     lowered = "\n".join(line for line in log.splitlines() if line.startswith("Error:")).lower()
     for words, what, advice in _KNOWN_ENDS:
-        if any(word in lowered for word in words):
+        # A server that ends for want of space finds none for its last words either.
+        if any(word in lowered for word in words) or (what == DISK_FULL and data_file and _is_full(data_file.parent)):
             return ServerError(f"the embedded Temporal server cannot use {where}: {what}\n    {advice}\n{_quoted(log)}")
     if "unknown flag" in lowered:
         return ServerError(
@@ -61,10 +66,12 @@ def port_in_use(port: int, what: str = "frontend") -> str:
     )
 
 
+DISK_FULL = "the disk is full"
+
 _KNOWN_ENDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("disk is full", "no space left"),
-        "the disk is full",
+        DISK_FULL,
         "free some space, or run without a data file (ephemeral)",
     ),
     (
@@ -83,6 +90,14 @@ _KNOWN_ENDS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "stop the other server that uses it, or run without a data file (ephemeral)",
     ),
 )
+
+
+def _is_full(directory: Path) -> bool:
+    try:
+        facts = os.statvfs(directory)
+    except OSError:
+        return False
+    return facts.f_blocks > 0 and facts.f_bavail * facts.f_frsize < _NEXT_TO_NOTHING
 
 
 def _quoted(log: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from supervised import Supervised, alive
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from fleet.server import EmbeddedServer
@@ -90,7 +91,11 @@ def ledger() -> Iterator[tuple[str, Counter[tuple[str, int]]]]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        # Connections beyond these are dropped by the kernel, and tried again after seconds.
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, name="ledger")
     thread.start()
     try:
@@ -167,12 +172,20 @@ class Chaos:
             if len(running) < most_running:
                 id = f"flow-{self.seed}-{len(self.handles)}"
                 order = {"url": url, "id": id, "steps": STEPS}
-                with suppress(RPCError):
-                    # Started for certain or not at all: an answer that was lost leaves the id to the next try.
-                    handle = await client.start_workflow("app:flow", order, id=id, task_queue="chaos")
-                    self.handles.append(handle)
-                    running.add(asyncio.create_task(self._result(handle)))
+                handle = await self._begin(client, id, order)
+                self.handles.append(handle)
+                running.add(asyncio.create_task(self._result(handle)))
         await asyncio.gather(*running)
+
+    async def _begin(self, client: Client, id: str, order: dict[str, Any]) -> WorkflowHandle[Any, Any]:
+        """Start a workflow for certain: the answer of the server may be lost with it."""
+        while True:
+            try:
+                return await client.start_workflow("app:flow", order, id=id, task_queue="chaos")
+            except WorkflowAlreadyStartedError:
+                return client.get_workflow_handle(id)
+            except RPCError:
+                await asyncio.sleep(0.2)
 
     async def _result(self, handle: WorkflowHandle[Any, Any]) -> Any:
         while True:
@@ -218,7 +231,13 @@ class Chaos:
         return server.address
 
     def _begin_fleet(self, address: str) -> None:
-        settings = {"workers": "2", "hung_after": "3s", "worker_drain": "10s", "fleet_drain": "15s"}
+        settings = {
+            "workers": "2",
+            "listen": "127.0.0.1:0",
+            "hung_after": "3s",
+            "worker_drain": "10s",
+            "fleet_drain": "15s",
+        }
         self.fleets.append(Supervised(self.app, self.home, address, settings))
 
     async def _wait(self, condition: Any) -> None:
@@ -234,16 +253,19 @@ class Chaos:
         missing = [(h.id, step) for h in self.handles for step in range(1, STEPS + 1) if not book[h.id, step]]
         assert not missing
         assert {id for id, _ in book} == {handle.id for handle in self.handles}
+        assert (await client.count_workflows("")).count == len(self.handles), "a workflow ran more than once"
         left = [execution.id async for execution in client.list_workflows('ExecutionStatus = "Running"')]
         assert not left
 
     def _farewell(self) -> None:
-        """The last fleet drains; no process of any fleet is left."""
+        """The last fleet drains; no process, socket or file of any fleet is left."""
         fleet = self.fleets[-1]
         assert fleet.stop() == -signal.SIGTERM, fleet.text
         begun = self.everybody | {event["pid"] for fleet in self.fleets for event in fleet.events("start")}
         assert not [pid for pid in begun if alive(pid)]
         assert not fleet.socket.exists()
+        pids = [fleet.process.pid for fleet in self.fleets]
+        assert not [path for pid in pids for path in Path("/dev/shm").glob(f"lua-fleet-metrics-*-{pid}-*")]
 
     def report(self) -> str:
         """What happened."""

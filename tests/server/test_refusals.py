@@ -86,20 +86,33 @@ async def test_a_data_file_that_is_none(tmp_path: Path) -> None:
     assert "it cannot be opened for writing" in await refused(data_file=data_file)
 
 
-async def test_a_full_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "fills"), [("200k", False), ("8m", True)], ids=["at the start", "later"])
+async def test_a_full_disk(tmp_path: Path, size: str, fills: bool) -> None:
     script = f"""
 import asyncio, os
+from contextlib import suppress
 from pathlib import Path
+from temporalio.service import RPCError
 from fleet.server import EmbeddedServer, ServerError
+async def work(client):
+    for number in range(10_000):
+        with suppress(RPCError):
+            await client.start_workflow("flow", id=str(number), task_queue="nobody")
 async def main():
     try:
-        async with EmbeddedServer.start(data_file=Path({str(tmp_path / "temporal.db")!r})):
-            print("serves")
+        async with EmbeddedServer.start(data_file=Path({str(tmp_path / "temporal.db")!r})) as server:
+            if {fills}:
+                with suppress(OSError), open({str(tmp_path / "filler")!r}, "wb", buffering=0) as filler:
+                    while True:
+                        filler.write(bytes(4096))
+            load = asyncio.create_task(work(server.client))
+            raise await server.died()
     except ServerError as error:
         print(error)
 asyncio.run(main())
 """
-    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs -o size=200k none "$1"', "sh"]
+    mount = f'mount -t tmpfs -o size={size} none "$1"'
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, "sh"]
     if subprocess.run([*command, str(tmp_path)], capture_output=True).returncode != 0:
         pytest.skip("a small file system can only be mounted where unshare(1) makes mount namespaces")
     command[-2] += ' && shift && exec "$@"'
