@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +50,14 @@ def server_context(entry: HttpServiceEntry, app: App) -> ssl.SSLContext | None:
 
 @contextmanager
 def _file(value: str, root: Path) -> Iterator[Path]:
-    """OpenSSL reads files only; a text gets one for a moment that nobody else can read."""
+    """OpenSSL reads files only; a text gets one for a moment, in memory: a key is not for disks, which may be full."""
     if "-----BEGIN" not in value:
         yield root / value
         return
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+    with os.fdopen(os.memfd_create("fleet-tls"), "wb") as file:
         file.write(value.encode())
         file.flush()
-        yield Path(file.name)
+        yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 def _reason(error: Exception) -> str:
