@@ -74,16 +74,13 @@ cdef bint is_utf8(const char *text, size_t size) noexcept nogil:
     """Is the text UTF-8 as RFC 3629 has it: no surrogates, nothing overlong, nothing past U+10FFFF?"""
     cdef const uint8_t *at = <const uint8_t *>text
     cdef const uint8_t *end = at + size
-    cdef size_t length
     while True:
         at = skip_ascii(at, end)
         if at == end:
             return True
-        while at < end and at[0] >= 128:
-            length = utf8_length(at, end)
-            if length == 0:
-                return False
-            at += length
+        at = skip_wide(at, end)
+        if at < end and at[0] >= 128:
+            return False
 
 
 cdef int hex4(const uint8_t *at, const uint8_t *end) noexcept nogil:
@@ -167,7 +164,6 @@ cdef bint read_string(JsonReader *r) noexcept nogil:
     cdef const uint8_t *start = r.at
     cdef const uint8_t *at = start
     cdef bint escaped = False
-    cdef size_t length
     while True:
         at = skip_plain(at, r.end)
         if at == r.end:
@@ -175,11 +171,9 @@ cdef bint read_string(JsonReader *r) noexcept nogil:
         if at[0] == b'"':
             break
         if at[0] >= 128:
-            while at < r.end and at[0] >= 128:
-                length = utf8_length(at, r.end)
-                if length == 0:
-                    return json_problem(r, at, b"the text is not UTF-8")
-                at += length
+            at = skip_wide(at, r.end)
+            if at < r.end and at[0] >= 128:
+                return json_problem(r, at, b"the text is not UTF-8")
         elif at[0] == b"\\":
             if not escaped:
                 escaped = True
@@ -210,10 +204,10 @@ cdef bint read_known_key(JsonReader *r) noexcept nogil:
     cdef uint64_t head, tail
     cdef KnownKey *known
     cdef LuaSlot *slot
-    if r.end - start < KNOWN_KEY_SIZE:
+    if r.end - start <= KNOWN_KEY_SIZE:
         return read_string(r)
-    at = skip_plain(start, start + KNOWN_KEY_SIZE)
-    size = at - start
+    size = plain_of_16(start)
+    at = start + size
     if at[0] != b'"' or size == 0:
         return read_string(r)
     memcpy(&head, start, 8)

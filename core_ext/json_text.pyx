@@ -1,5 +1,7 @@
 # Strings, keys and numbers as JSON text, appended to a buffer.
 
+prepare_scan()                  # at import
+
 cdef inline char *buffer_room(Buffer *b, size_t size) noexcept nogil:
     """Where `size` bytes may be written, or NULL."""
     if b.capacity - b.length < size and not buffer_reserve(b, size):

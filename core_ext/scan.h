@@ -1,5 +1,6 @@
 /* Looking at text sixteen bytes at a time: where the next byte is that a JSON reader or writer must look at itself.
- * Vector extensions of the compiler, so that one text serves SSE2 and NEON. Nothing here reads past `end`. */
+ * Vector extensions of the compiler, so that one text serves SSE2 and NEON; scan_avx2.h goes ahead where it can. Nothing
+ * here reads past `end`. */
 #ifndef FLEET_SCAN_H
 #define FLEET_SCAN_H
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <emmintrin.h>
 #endif
 #include "buffer.h"
+#include "scan_avx2.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the codec reads text as little-endian numbers"
@@ -63,12 +65,26 @@ static inline int fleet_write_stop(uint8_t c) {
   return c < 32 || c >= 128 || (c | 4) == '&' || (c | 2) == '>' || c == '\\';
 }
 
-/* The first byte of at..end that is no plain character of a JSON string, or end. */
-static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
+/* How many plain characters of a JSON string the sixteen bytes at `at` begin with. */
+static inline size_t plain_of_16(const uint8_t *at) { return fleet_first(fleet_read_stops(fleet_load16(at))); }
+
+static __attribute__((noinline)) const uint8_t *skip_long_plain(const uint8_t *at, const uint8_t *end) {
+  if (end - at >= 32 && fleet_has_avx2) at = avx2_skip_plain(at, end);
   while (end - at >= 16) {
-    size_t found = fleet_first(fleet_read_stops(fleet_load16(at)));
+    size_t found = plain_of_16(at);
     if (found < 16) return at + found;
     at += 16;
+  }
+  while (at < end && !fleet_read_stop(*at)) at++;
+  return at;
+}
+
+/* The first byte of at..end that is no plain character of a JSON string, or end. Most strings are short. */
+static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
+  if (end - at >= 16) {
+    size_t found = plain_of_16(at);
+    if (found < 16) return at + found;
+    return skip_long_plain(at + 16, end);
   }
   while (at < end && !fleet_read_stop(*at)) at++;
   return at;
@@ -94,21 +110,77 @@ static inline size_t utf8_length(const uint8_t *at, const uint8_t *end) {
   return 0;
 }
 
-/* Copy the characters that are not ASCII and `from` begins with; how many bytes. Three more than the rest of the text
- * may be written. Stops at what is not UTF-8. */
-static inline size_t copy_wide(char *to, const uint8_t *from, const uint8_t *end) {
+typedef uint8_t fleet_u16 __attribute__((vector_size(16)));
+
+#define FLEET_EACH_U(c) ((fleet_u16){c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c})
+
+/* Which of the sixteen bytes at `at` cannot stand there in UTF-8, after the three bytes before them. */
+static inline fleet_v16 fleet_not_utf8(const uint8_t *at) {
+  fleet_u16 v = (fleet_u16)fleet_load16(at), before = (fleet_u16)fleet_load16(at - 1);
+  fleet_u16 second = (fleet_u16)fleet_load16(at - 2), third = (fleet_u16)fleet_load16(at - 3);
+  fleet_v16 follows = (fleet_v16)v < FLEET_EACH(-64);
+  fleet_v16 should = (before >= FLEET_EACH_U(0xC2)) | (second >= FLEET_EACH_U(0xE0)) | (third >= FLEET_EACH_U(0xF0));
+  fleet_v16 never = (v >= FLEET_EACH_U(0xF5)) | ((v & FLEET_EACH_U(0xFE)) == FLEET_EACH_U(0xC0));
+  fleet_v16 overlong = ((before == FLEET_EACH_U(0xE0)) & (v < FLEET_EACH_U(0xA0))) |
+                       ((before == FLEET_EACH_U(0xF0)) & (v < FLEET_EACH_U(0x90)));
+  fleet_v16 beyond = ((before == FLEET_EACH_U(0xED)) & (v >= FLEET_EACH_U(0xA0))) |
+                     ((before == FLEET_EACH_U(0xF4)) & (v >= FLEET_EACH_U(0x90)));
+  return (follows ^ should) | never | overlong | beyond;
+}
+
+/* Where the character begins that the byte at `at` is in; there are three bytes before it. */
+static inline const uint8_t *fleet_character(const uint8_t *at) {
+  return at[-1] >= 0xC0 ? at - 1 : at[-2] >= 0xE0 ? at - 2 : at[-3] >= 0xF0 ? at - 3 : at;
+}
+
+/* One character that is not ASCII, copied unless `to` is NULL; 0 if it is not UTF-8. */
+static inline size_t fleet_one_wide(char *to, const uint8_t *at, const uint8_t *end) {
+  size_t length = utf8_length(at, end);
+  if (to != NULL) memcpy(to, at, end - at >= 4 ? 4 : length);
+  return length;
+}
+
+/* Go over the text that begins at `from` with a character that is not ASCII, and copy it unless `to` is NULL: up to a
+ * plain character behind which another loop is faster, one that is not plain, or one that is not UTF-8. How many bytes;
+ * three more than there are may be written. */
+static inline __attribute__((always_inline)) size_t fleet_wide(char *to, const uint8_t *from, const uint8_t *end) {
   const uint8_t *at = from;
+  size_t length;
+  do {
+    length = fleet_one_wide(to == NULL ? NULL : to + (at - from), at, end);
+    if (length == 0) return (size_t)(at - from);
+    at += length;
+  } while (at - from < 3 && at < end && *at >= 128);
+  if (at - from >= 3) {
+    if (end - at >= 32 && fleet_has_avx2) {
+      at += to == NULL ? avx2_skip_wide(at, end) : avx2_copy_wide(to + (at - from), at, end);
+      /* It looks at bytes in pairs: one that ends the last block may still be wrong. */
+      at = fleet_character(at);
+    }
+    while (end - at >= 16) {
+      fleet_v16 v = fleet_load16(at);
+      fleet_v16 stops = to == NULL ? (v == FLEET_EACH('"')) | (v == FLEET_EACH('\\')) | ((fleet_u16)v < FLEET_EACH_U(32))
+                                   : fleet_write_stops(v) & ~(v < FLEET_EACH(0));
+      size_t bad = fleet_first(fleet_not_utf8(at)), stop = fleet_first(stops);
+      if (bad <= stop && bad < 16) break;
+      if (to != NULL) memcpy(to + (at - from), &v, 16);
+      if (stop < 16) return (size_t)(at - from) + stop;
+      at += 16;
+      if (fleet_first(v < FLEET_EACH(0)) == 16) return (size_t)(at - from);
+    }
+    at = fleet_character(at);
+  }
   while (at < end && *at >= 128) {
-    size_t length = utf8_length(at, end);
+    length = fleet_one_wide(to == NULL ? NULL : to + (at - from), at, end);
     if (length == 0) break;
-    if (end - at >= 4)
-      memcpy(to + (at - from), at, 4);
-    else
-      memcpy(to + (at - from), at, length);
     at += length;
   }
   return (size_t)(at - from);
 }
+
+static inline size_t copy_wide(char *to, const uint8_t *from, const uint8_t *end) { return fleet_wide(to, from, end); }
+
+static inline const uint8_t *skip_wide(const uint8_t *at, const uint8_t *end) { return at + fleet_wide(NULL, at, end); }
 
 /* The first byte of at..end that is not ASCII, or end. */
 static inline const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end) {
@@ -124,6 +196,7 @@ static inline const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end) {
 /* Copy the plain characters that `from` begins with; how many. All `size` bytes of `to` may be written. */
 static inline size_t copy_plain(char *to, const char *from, size_t size) {
   size_t i = 0, found;
+  if (size >= 64 && fleet_has_avx2) i = avx2_copy_plain(to, from, size);
   for (; size - i >= 16; i += 16) {
     fleet_v16 v = fleet_load16(from + i);
     memcpy(to + i, &v, 16);

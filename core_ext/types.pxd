@@ -58,11 +58,13 @@ cdef extern from "buffer.h" nogil:
 cdef extern from "scan.h" nogil:
     Buffer JSON_TEXT
     Buffer JSON_MEMBERS
+    void prepare_scan()
+    size_t plain_of_16(const uint8_t *at)
     const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
     const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
     size_t copy_plain(char *to, const char *source, size_t size)
-    size_t utf8_length(const uint8_t *at, const uint8_t *end)
     size_t copy_wide(char *to, const uint8_t *source, const uint8_t *end)
+    const uint8_t *skip_wide(const uint8_t *at, const uint8_t *end)
     uint64_t eight_digits(uint32_t value)
     const uint8_t *read_digits(const uint8_t *at, const uint8_t *end, uint64_t *value)
     uint64_t order_prefix(const char *text, size_t size)
