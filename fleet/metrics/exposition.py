@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -149,7 +151,7 @@ def make_directory(slots: int) -> Path:
     for root in roots:
         _remove_left(root)
         if _free_bytes(root) >= needed:
-            return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getuid()}-{os.getpid()}-", dir=root))
+            return _make_locked(root, f"{_PREFIX}-{os.getuid()}-{os.getpid()}-")
     free = ", ".join(f"{root} has {_free_bytes(root) / (1 << 20):.1f}" for root in roots)
     raise NoRoom(
         f"the metrics need {needed / (1 << 20):.1f} MiB of space: {free}\n"
@@ -157,12 +159,24 @@ def make_directory(slots: int) -> Path:
     )
 
 
+def _make_locked(root: Path, prefix: str) -> Path:
+    unlocked = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=root))
+    # Open, and by that locked, for as long as this process or a worker of it lives. The pid would not tell: where
+    # containers share memory, each has a process 1.
+    fcntl.flock(os.open(unlocked, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_EX)
+    # Under this name others look at it.
+    return unlocked.rename(unlocked.with_name(unlocked.name[1:]))
+
+
 def _remove_left(root: Path) -> None:
     for path in root.glob(f"{_PREFIX}-{os.getuid()}-*"):
-        pid = path.name.split("-")[4]
-        # A pid of our own is that of an earlier container's first process.
-        if pid == str(os.getpid()) or not Path("/proc", pid).exists():
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def _free_bytes(root: Path) -> float:

@@ -162,6 +162,15 @@ def test_a_fleet_without_room_for_its_metrics_says_how_much_it_needs(monkeypatch
     made.rmdir()
 
 
+def test_directories_of_fleets_that_run_stay_whatever_their_process_is_called() -> None:
+    made = make_directory(1)
+    as_if_in_another_container = made.rename(made.with_name(made.name.replace(f"-{os.getpid()}-", "-999999999-")))
+    again = make_directory(1)
+    assert as_if_in_another_container.is_dir()
+    for path in (as_if_in_another_container, again):
+        path.rmdir()
+
+
 def test_directories_of_fleets_that_were_killed_are_removed() -> None:
     read, write = os.pipe()
 
