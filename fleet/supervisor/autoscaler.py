@@ -43,6 +43,7 @@ class Autoscaler:
         self._program = program
         self._private = private
         self._scale = scale
+        self._journal = journal
         self._fleet = FleetScaling(crew.page, journal)
         self._adopted: tuple[App, int, Settings] | None = None
         self._on = False
@@ -73,7 +74,8 @@ class Autoscaler:
         if not self._on:
             return
         if not self._child and now >= self._next_child:
-            self._begin_child()
+            self._begin_child(now)
+        self._judge_child(now)
         slots = [number for number, worker in self._crew.workers.items() if not worker.retired and not worker.ending]
         self._fleet.tick(now, slots, self._stats(now))
         self._count_workers(now)
@@ -104,15 +106,27 @@ class Autoscaler:
         bounds = crew.settings.scaling_workers
         self._workers = WorkerCount(*bounds, crew.settings.scaling_down_after) if bounds and self._on else None
 
-    def _begin_child(self) -> None:
+    def _begin_child(self, now: float) -> None:
         app = self._crew.release.app
         queues = [queue.key for queue in self._fleet.queues]
         reading, writing = os.pipe()
         report = self._program.report
         self._child = fork(lambda: report(app, queues, writing), [*self._private(), reading])
         os.close(writing)
-        self._feed = StatsFeed(reading)
+        self._feed = StatsFeed(reading, now)
         self._selector.register(reading, selectors.EVENT_READ, self._read)
+
+    def _judge_child(self, now: float) -> None:
+        """Kill a child that hangs: the next one begins like after any other death."""
+        # What came while this process stood still is no silence.
+        self._read()
+        if self._feed is None or now - self._feed.heard <= self._crew.settings.hung_after:
+            return
+        text = f"the process that asks for task queue statistics is hung: no word for {now - self._feed.heard:.1f} s"
+        self._journal.warn("reporter-hung", f"{text}; it is replaced", pid=self._child)
+        self._feed.heard = now
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
 
     def _read(self) -> None:
         if self._feed is not None and not self._feed.read(time.monotonic()):

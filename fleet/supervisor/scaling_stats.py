@@ -56,12 +56,18 @@ def encode_report(queue: TaskQueue, stats: QueueStats) -> bytes:
 
 
 class StatsFeed:
-    """The reading end: keeps the last report for each queue."""
+    """The reading end: keeps the last report for each queue.
 
-    def __init__(self, descriptor: int) -> None:
+    Attributes:
+        descriptor: of the pipe.
+        heard: when something last came, a sign of life at least (monotonic seconds).
+    """
+
+    def __init__(self, descriptor: int, now: float) -> None:
         """descriptor: the reading end of a pipe; it is made non-blocking, and stays its maker's to close."""
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
+        self.heard = now
         self._rest = b""
         self._reports: dict[TaskQueue, tuple[float, QueueStats]] = {}
 
@@ -75,8 +81,9 @@ class StatsFeed:
             if not data:
                 self._rest = b""
                 return False
+            self.heard = now
             *lines, self._rest = (self._rest + data).split(b"\n")
-            self._take(lines, now)
+            self._take(filter(None, lines), now)
 
     def fresh(self, now: float, longest: float) -> dict[TaskQueue, QueueStats]:
         """The reports that are not older than `longest` seconds: what the server said long ago is no ground to act."""

@@ -70,8 +70,16 @@ async def _report(app: App, queues: Sequence[TaskQueue], connect: Connector, des
     of_client = {id: [queue for queue in queues if app.workers[queue.worker].client == id] for id in clients}
     async with asyncio.TaskGroup() as group:
         group.create_task(_until_nobody_reads(descriptor))
+        group.create_task(_beat(descriptor))
         for id, mine in of_client.items():
             group.create_task(_report_of_client(app, id, mine, connect, descriptor))
+
+
+async def _beat(descriptor: int) -> None:
+    """Show that this process lives, whatever the server does: with lines that are empty."""
+    while True:
+        os.write(descriptor, b"\n")
+        await asyncio.sleep(INTERVAL)
 
 
 async def _report_of_client(

@@ -75,14 +75,16 @@ async def test_permits_follow_the_load_and_the_backlog_drains(
 
 
 def test_the_child_that_asks_the_server_is_replaced_and_leaves_with_the_supervisor(start: Start) -> None:
-    fleet = start(workers="1").wait_ready(1)
+    fleet = start(workers="1", hung_after="3s").wait_ready(1)
     fleet.until(lambda: queue(fleet, "workflow")["stats"])
     first = reporter(fleet)
-    os.kill(first, signal.SIGKILL)
+    # Without a sign of life it is as good as dead.
+    os.kill(first, signal.SIGSTOP)
     fleet.until(lambda: not alive(first))
-    fleet.until(lambda: len(children(fleet)) == 2)
+    assert [event["pid"] for event in fleet.events("reporter-hung")] == [first]
+    fleet.until(lambda: len(children(fleet) - {first}) == 2)
     second = reporter(fleet)
-    assert second != first
+    fleet.until(lambda: queue(fleet, "workflow")["stats"])
     fleet.stop(signal.SIGKILL)
     until(lambda: not alive(second))
 

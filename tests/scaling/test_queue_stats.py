@@ -39,7 +39,7 @@ os._exit(code)
 
 def test_the_last_report_of_each_queue_counts_as_long_as_it_is_fresh() -> None:
     reading, writing = os.pipe()
-    feed = StatsFeed(reading)
+    feed = StatsFeed(reading, 0.0)
     assert feed.read(0.0)
     other = TaskQueue("app:worker", Kind.WORKFLOW)
     whole = encode_report(QUEUE, QueueStats(1, 0.0, 0.0, 0.0, 1)) + encode_report(QUEUE, STATS)
@@ -57,7 +57,7 @@ def test_the_last_report_of_each_queue_counts_as_long_as_it_is_fresh() -> None:
 
 def test_a_broken_report_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     reading, writing = os.pipe()
-    feed = StatsFeed(reading)
+    feed = StatsFeed(reading, 0.0)
     os.write(writing, b'{"worker": "app:wo\n[1]\n{"worker": "x", "kind": 9}\n' + encode_report(QUEUE, STATS))
     feed.read(0.0)
     assert feed.fresh(0.0, 5.0) == {QUEUE: STATS}
@@ -97,7 +97,7 @@ async def test_a_child_reports_the_backlog_and_ends_with_its_reader(bench: Bench
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     os.close(writing)
-    feed = StatsFeed(reading)
+    feed = StatsFeed(reading, 0.0)
     reports = await wait_for_reports(feed, 2, 3)
     workflows = reports[TaskQueue("app:worker", Kind.WORKFLOW)]
     assert workflows.backlog == 3
