@@ -159,3 +159,15 @@ async def test_a_lane_that_breaks_ends_its_worker(echo: Bench, monkeypatch: pyte
     monkeypatch.undo()
     async with echo.serving(echo.load()):
         assert await handle.result() == 7
+
+
+async def test_a_result_that_is_too_large_fails_its_task_alike(bench: Bench) -> None:
+    bench.workflow("return string.rep('x', 5 * 1024 * 1024)")
+    failures = []
+    for options in ({}, PUBLIC):
+        async with bench.serving(bench.load(), options) as serving:
+            handle = await bench.start(serving)
+            failures.append(await failed_task(handle))
+            await handle.terminate()
+    assert failures[0].message == failures[1].message
+    assert failures[0].application_failure_info == failures[1].application_failure_info
