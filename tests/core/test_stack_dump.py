@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fleet import _core
 
 PROGRAM = """\
 import faulthandler, os, signal, sys, threading, time
@@ -78,7 +81,8 @@ FRAMES = """\
 def ended(*arguments: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=Path(__file__).parents[2],
+        # The build that is under test, which need not be that of the checkout.
+        env={**os.environ, "PYTHONPATH": str(Path(_core.__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=60,
