@@ -9,7 +9,7 @@ JOBS   ?= 3
 
 CORE_SOURCES = $(wildcard core_ext/*)
 
-.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-check bench-fleet bench-typescript bench-publish bench-profile guard guard-record debug asan chaos package clean
+.PHONY: help setup browser prometheus valgrind helm demo test lint types bench bench-check bench-fleet bench-startup bench-memory bench-typescript bench-publish bench-profile guard guard-record debug asan chaos package clean
 
 help:
 	@grep -E '^# make|^[a-z-]+:.*##' Makefile | sed -E 's/^# //; s/:.*## /\t/; s/^([a-z-]+)\t/make \1\t/' | expand -t 16
@@ -76,6 +76,12 @@ bench-profile: setup ## where workers spend their CPU time (needs perf)
 
 bench-publish: setup ## the last results into docs/benchmarks.md, with plots
 	$(BIN)/python benchmarks/publish.py
+
+bench-startup: setup ## from the start of a fleet to its first workflow
+	$(BIN)/python benchmarks/startup.py
+
+bench-memory: setup ## what one cached workflow run takes
+	$(BIN)/python benchmarks/memory.py
 
 bench-typescript: ## the TypeScript SDK as a further contender (needs Node.js and npm)
 	@command -v npm >/dev/null || { echo "npm is not installed: apt-get install nodejs npm"; exit 1; }

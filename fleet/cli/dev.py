@@ -6,9 +6,9 @@ import argparse
 import shlex
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.check.inspection import Inspection, inspect_app
-from fleet.http import HttpServer
 from fleet.registry import App
 from fleet.server import EmbeddedServer, default_data_file
 from fleet.worker.dev import DevEvents, embedded_server, serve_reloading
@@ -19,6 +19,9 @@ from .exit import CONFIGURATION, OK, CommandError, UsageError
 from .logs import show_logs
 from .loop import run_async
 from .output import count, say, say_error, say_warning, shown_path, stderr, write_problems
+
+if TYPE_CHECKING:
+    from fleet.http import HttpServer
 
 EPILOG = """\
 The server stands in for every temporal.client of the application. Its data is kept in a file, so that after a restart

@@ -72,12 +72,13 @@ def run(args: argparse.Namespace) -> int:
         load=lambda: load_app(root),
         settings=lambda: settings_of(args)[0],
     )
-    # The Lua is compiled by a child: this process has no Lua state.
-    findings = _validate(program)
+    # The Lua is compiled by a child: this process has no Lua state. It imports what workers need meanwhile.
+    validation = Validation(program.validate, lambda work: fork(work, []))
+    _import_for_workers(app)
+    findings = _findings_of(validation)
     if findings:
         raise CommandError(findings, CONFIGURATION)
     notifier = Notifier(os.environ)
-    _import_for_workers()
     count = settings.workers or default_workers(cpus, cgroup_quota())
     supervisor = Supervisor(program, Release(app, 1), settings, cpus, count, notifier)
     _open(supervisor, settings, root)
@@ -102,8 +103,7 @@ def _cpus(settings: Settings) -> list[int]:
     return list(settings.cpus)
 
 
-def _validate(program: Program) -> str:
-    validation = Validation(program.validate, lambda work: fork(work, []))
+def _findings_of(validation: Validation) -> str:
     os.set_blocking(validation.descriptor, True)
     validation.read()
     _, status = os.waitpid(validation.pid, 0)
@@ -138,16 +138,20 @@ def _late_stops(app: App, settings: Settings) -> str:
     return ""
 
 
-def _import_for_workers() -> None:
+def _import_for_workers(app: App) -> None:
     """Import what workers run, once for all of them; no runtime of Temporal is ever made here."""
     import uvloop  # noqa: F401
     from temporalio.runtime import Runtime
 
     import fleet.cli.logs
+    import fleet.modules
     import fleet.worker.process
     import fleet.worker.queue_stats
-    import fleet.worker.reach  # noqa: F401
+    import fleet.worker.reach
 
+    fleet.modules.preload(app)
+    if app.http_services:
+        import fleet.http
     Runtime.prevent_default()  # type: ignore[no-untyped-call]
 
 

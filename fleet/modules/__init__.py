@@ -18,7 +18,10 @@ a ``LuaError`` returned, or ``RequestFailed`` raised by a request.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 from typing import Any
+
+from fleet.registry import App, LuaEntry
 
 from . import basics, crypto, digests, environment, http_client, http_exchange, json_schema, logger, tokens, zones
 from .caller import Caller, RequestFailed
@@ -55,4 +58,16 @@ HOST: Mapping[str, HostFunction] = _collect("HOST")
 CALL_HOST: Mapping[str, CallFunction] = _collect("CALL_HOST")
 REQUESTS: Mapping[str, RequestHandler] = _collect("REQUESTS")
 
-__all__ = ["CALL_HOST", "HOST", "REQUESTS", "Caller", "RequestFailed"]
+_LIBRARIES = {"crypto": ("cryptography.hazmat.primitives.ciphers.aead", "jwt.algorithms"), "http_client": ("aiohttp",)}
+
+
+def preload(app: App) -> None:
+    """Import the libraries that modules of the application's scripts are built on: they take a good part of the second
+    that an activation may last."""
+    listed = {name for entry in app.entries.values() if isinstance(entry, LuaEntry) for name in entry.modules}
+    for name in sorted(listed & _LIBRARIES.keys()):
+        for library in _LIBRARIES[name]:
+            import_module(library)
+
+
+__all__ = ["CALL_HOST", "HOST", "REQUESTS", "Caller", "RequestFailed", "preload"]

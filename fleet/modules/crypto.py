@@ -13,9 +13,6 @@ import hashlib
 import hmac
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-
 from fleet._core import LuaError
 
 from .caller import Caller, raw
@@ -23,18 +20,20 @@ from .caller import Caller, raw
 NONCE = 12
 TAG = 16
 
-_CIPHERS: dict[str, tuple[Any, tuple[int, ...]]] = {
-    "aes": (AESGCM, (16, 24, 32)),
-    "chacha20": (ChaCha20Poly1305, (32,)),
+_CIPHERS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "aes": ("AESGCM", (16, 24, 32)),
+    "chacha20": ("ChaCha20Poly1305", (32,)),
 }
 
 
 def _cipher(name: str, key: bytes) -> Any:
+    from cryptography.hazmat.primitives.ciphers import aead
+
     make, sizes = _CIPHERS[name]
     if len(key) not in sizes:
         wanted = " or ".join(map(str, sizes))
         return LuaError(f"the key has {len(key)} bytes: {name} needs {wanted}", "INVALID", False)
-    return make(key)
+    return getattr(aead, make)(key)
 
 
 def encrypt(
@@ -55,6 +54,8 @@ def decrypt(name: str, data: str | bytes, key: str | bytes, aad: str | bytes | N
         return cipher
     if len(sealed) < NONCE + TAG:
         return LuaError(f"the data has {len(sealed)} bytes: too short to be encrypted data", "INVALID", False)
+    from cryptography.exceptions import InvalidTag
+
     try:
         plain: bytes = cipher.decrypt(sealed[:NONCE], sealed[NONCE:], raw(aad) if aad is not None else None)
     except InvalidTag:

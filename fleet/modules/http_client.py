@@ -1,4 +1,4 @@
-"""The Lua module ``http_client`` on aiohttp (spec/lua_api.md, section 16).
+"""The Lua module ``http_client`` on aiohttp (spec/lua_api.md, section 16), which is imported by the first request.
 
 One session per process and one per unix socket, without cookies of its own: what one script sends or gets is no other
 script's business. The proxies of the environment are not used unless the script asks for them.
@@ -7,16 +7,16 @@ script's business. The proxies of the environment are not used unless the script
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote_to_bytes
-
-import aiohttp
-from aiohttp import hdrs
 
 from fleet._core import LuaError
 
 from .caller import Caller, RequestFailed, raw
 from .http_options import RequestOptions, read_options
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _PIECE = 1 << 16
 _MOST_READ = 8 << 20
@@ -27,6 +27,8 @@ async def request(call: Caller, method: str | bytes, url: str | bytes, options: 
 
     Every status is a success. Raises RequestFailed: INVALID for arguments, INTERNAL (retryable) for the transport.
     """
+    import aiohttp
+
     wanted = read_options(method, url, options)
     try:
         async with asyncio.timeout(wanted.timeout):
@@ -60,6 +62,8 @@ async def request_batch(call: Caller, requests: Any) -> list[dict[str, Any] | Lu
 
 async def read(call: Caller, number: int, size: int) -> bytes | None:
     """The next bytes of a stream, at most ``size``; None at its end."""
+    import aiohttp
+
     kept = call.kept(number)
     if kept is None:
         raise RequestFailed("INVALID", "the stream is closed")
@@ -97,13 +101,15 @@ def uri_decode(data: str | bytes) -> bytes | LuaError:
 
 
 async def _send(call: Caller, wanted: RequestOptions) -> aiohttp.ClientResponse:
+    import aiohttp
+
     extra: dict[str, Any] = {}
     if wanted.tls is not None:
         extra["ssl"] = call.shared.once(f"tls:{wanted.tls}", wanted.tls.context, _nothing)
         if wanted.tls.server_name:
             extra["server_hostname"] = wanted.tls.server_name
     if isinstance(wanted.body, bytes):
-        extra["skip_auto_headers"] = (hdrs.CONTENT_TYPE,)
+        extra["skip_auto_headers"] = (aiohttp.hdrs.CONTENT_TYPE,)
     return await _session(call, wanted.unix_socket).request(
         wanted.method,
         wanted.url,
@@ -117,13 +123,15 @@ async def _send(call: Caller, wanted: RequestOptions) -> aiohttp.ClientResponse:
 
 
 def _session(call: Caller, unix_socket: str) -> aiohttp.ClientSession:
+    import aiohttp
+
     def make() -> aiohttp.ClientSession:
         # Scripts are bounded by the slots of their worker; a wait for a connection would eat up their timeouts.
         connector = aiohttp.UnixConnector(unix_socket, limit=0) if unix_socket else aiohttp.TCPConnector(limit=0)
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={hdrs.USER_AGENT: "lua-fleet"},
+            headers={aiohttp.hdrs.USER_AGENT: "lua-fleet"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             trust_env=False,
         )

@@ -7,13 +7,15 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 from yarl import URL
 
 from .caller import RequestFailed, raw, text
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DEFAULT_TIMEOUT = 30.0
 MAX_RESPONSE_BODY = 120 << 20
@@ -215,6 +217,8 @@ def _body(options: dict[str, Any]) -> bytes | aiohttp.FormData | None:
         return raw(body)
     if form is None and files is None:
         return None
+    import aiohttp
+
     data = aiohttp.FormData(default_to_multipart=files is not None)
     for name, value in _pairs("form", form):
         data.add_field(name, value)

@@ -9,20 +9,30 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any
-
-from jwt.algorithms import Algorithm, get_default_algorithms
-from jwt.exceptions import PyJWTError
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from fleet._core import LuaError
 
 from .caller import raw
 
+if TYPE_CHECKING:
+    from jwt.algorithms import Algorithm
+
 ALGORITHMS = ("HS256", "HS384", "HS512", "RS256")
 
-_algorithms: dict[str, Algorithm] = {
-    name: algorithm for name, algorithm in get_default_algorithms().items() if name in ALGORITHMS
-}
+
+@cache
+def _algorithm(name: str) -> Algorithm:
+    from jwt.algorithms import get_default_algorithms
+
+    return get_default_algorithms()[name]
+
+
+def _refusal() -> type[Exception]:
+    from jwt.exceptions import PyJWTError
+
+    return PyJWTError
 
 
 def _failed(message: str, kind: str = "INTERNAL") -> LuaError:
@@ -47,7 +57,7 @@ def jwt_sign(claims: str | bytes, header: str | bytes | None, key: str | bytes, 
         key: the shared secret, or a private key in PEM for RS256.
         algorithm: one of ALGORITHMS.
     """
-    if algorithm not in _algorithms:
+    if algorithm not in ALGORITHMS:
         return _failed(f"unknown algorithm {algorithm!r}: one of {', '.join(ALGORITHMS)}", "INVALID")
     fields = {"alg": algorithm, "typ": "JWT"}
     if header is not None:
@@ -60,9 +70,9 @@ def jwt_sign(claims: str | bytes, header: str | bytes | None, key: str | bytes, 
     protected = _encode(json.dumps(fields, separators=(",", ":"), sort_keys=True).encode())
     message = protected + b"." + _encode(raw(claims))
     try:
-        signer = _algorithms[algorithm]
+        signer = _algorithm(algorithm)
         signature = signer.sign(message, signer.prepare_key(raw(key)))
-    except (PyJWTError, ValueError, TypeError) as error:
+    except (_refusal(), ValueError, TypeError) as error:
         return _failed(f"the key does not fit {algorithm}: {error}", "INVALID")
     return (message + b"." + _encode(signature)).decode()
 
@@ -79,7 +89,7 @@ def jwt_verify(
         need_expiry: refuse a token that never expires.
         now: nanoseconds since 1970.
     """
-    if algorithm not in _algorithms:
+    if algorithm not in ALGORITHMS:
         return _failed(f"unknown algorithm {algorithm!r}: one of {', '.join(ALGORITHMS)}")
     try:
         protected, body, signature = raw(token).split(b".")
@@ -96,9 +106,9 @@ def jwt_verify(
     if "crit" in header:
         return _failed("the token has critical header fields, which are not supported")
     try:
-        verifier = _algorithms[algorithm]
+        verifier = _algorithm(algorithm)
         genuine = verifier.verify(raw(token).rpartition(b".")[0], verifier.prepare_key(raw(key)), given)
-    except (PyJWTError, ValueError, TypeError) as error:
+    except (_refusal(), ValueError, TypeError) as error:
         return _failed(f"the key does not fit {algorithm}: {error}")
     if not genuine:
         return _failed("the signature does not fit the token and the key")

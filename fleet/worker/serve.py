@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ContextInterceptor, Functions, activity_definitions
-from fleet.http import HttpServer, http_servers
 from fleet.lane import misfit
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
@@ -30,6 +29,9 @@ from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
 from .version_watch import ServedVersion
 from .watch import ActivityWatch, Watch, WatchedRunner
+
+if TYPE_CHECKING:
+    from fleet.http import HttpServer
 
 log = logging.getLogger(__name__)
 
@@ -157,9 +159,14 @@ async def serve(
 @asynccontextmanager
 async def _services(serving: Serving, options: ServiceOptions) -> AsyncIterator[None]:
     """Run the services; after the workers, which they may need, and stopped before them."""
-    servers = http_servers(
-        serving.functions, loopback=options.loopback, drain=options.drain, reuse_port=options.reuse_port
-    )
+    servers: list[HttpServer] = []
+    if serving.app.http_services:
+        # aiohttp takes as long to import as the rest of a worker that needs no HTTP.
+        from fleet.http import http_servers
+
+        servers = http_servers(
+            serving.functions, loopback=options.loopback, drain=options.drain, reuse_port=options.reuse_port
+        )
     supervisor = Supervisor(serving.app, [*servers, *process_services(serving.node)], serving.fail)
     serving.http = [server for server in servers if server in supervisor.services]
     serving.warnings += supervisor.warnings

@@ -9,7 +9,7 @@ from typing import Any
 
 from fleet import _core
 from fleet.lua import Programs, StatePool
-from fleet.modules import HOST
+from fleet.modules import HOST, preload
 from fleet.registry import App
 
 from .schema import ACTIVATION, COMPLETION, SCHEMA
@@ -53,7 +53,14 @@ class WorkflowScripts:
         self.limits = limits
         self.programs = Programs(app)
         self.pool = StatePool(self._prepare, pool_size)
-        self._activities = self._activity_table()
+        # What the core may ask about any run; each has a few functions of its own beside them.
+        self._functions: dict[str, Callable[..., Any]] = {
+            **HOST,
+            "activity": self._activity_table().get,
+            "workflow": self._child,
+            "worker": self._worker,
+        }
+        preload(app)
 
     def start(
         self, entry_id: str, workflow_id: str, run_id: str, origin: Origin, issued: Issued | None = None
@@ -122,12 +129,8 @@ class WorkflowScripts:
         def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
             script_logger.log(LEVELS[level], "%s", text, extra={"fleet": {**context, **(fields or {})}})
 
-        functions: dict[str, Callable[..., Any]] = {
-            **HOST,
+        own: dict[str, Callable[..., Any]] = {
             "log": log,
-            "activity": self._activities.get,
-            "workflow": self._child,
-            "worker": self._worker,
             "neighbour": lambda other: self._neighbour(client_id, other),
             "search_attributes": lambda: dict(client.search_attributes) if client is not None else {},
             "run_info": lambda: {
@@ -140,5 +143,6 @@ class WorkflowScripts:
             },
         }
         if issued is not None:
-            functions["issued"] = issued
-        return lambda name, *args: functions[name](*args)
+            own["issued"] = issued
+        shared = self._functions
+        return lambda name, *args: (own.get(name) or shared[name])(*args)
