@@ -181,6 +181,27 @@ def test_bad_utf8_is_refused_wherever_it_stands(codec: Codec, bad: bytes, before
             codec.decode(b'"' + b"x" * before + bad + after + b'"')
 
 
+BROKEN = [
+    *(b"\x80", b"\xc1\x80", b"\xe3\x81", b"\xe0\x9f\xbf", b"\xed\xa0\x80"),
+    *(b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x8f\xbf\xbf"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=bytes.hex)
+@pytest.mark.parametrize("around", ["é", "語", "😀", "語é a"], ids=["two", "three", "four", "mixed"])
+def test_bad_utf8_is_found_at_every_place_of_a_long_text(codec: Codec, around: str, broken: bytes) -> None:
+    # Long texts are checked in blocks: what is wrong may lie in one, end one, or begin in one and end in the next.
+    for ascii in range(3):
+        for characters in range(1, 24):
+            text = (around * characters).encode() + b"x" * ascii + broken + (around * 20).encode()
+            with pytest.raises(UnicodeDecodeError) as python:
+                text.decode()
+            with pytest.raises(NotJson, match=rf"^line 1, column {python.value.start + 2}: the text is not UTF-8$"):
+                codec.decode(b'"' + text + b'"')
+            with pytest.raises(NotJson, match="^cannot encode a string that is not UTF-8"):
+                codec.step({"encode": True, "value": text})
+
+
 @pytest.mark.parametrize(
     "good", ["\u0080", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff"]
 )
@@ -328,6 +349,19 @@ def test_types_in_lua(run_lua: Any) -> None:
     return kinds
     """
     assert run_lua(script) == [["integer", "float", "float", "integer", "float", "string"]]
+
+
+def test_a_decoded_object_serves_as_a_metatable(run_lua: Any) -> None:
+    # Lua remembers of every table which metamethods it has not: one that is filled behind its back must not stay so.
+    script = """
+    local core = ...
+    local inherited = {}
+    for i, object in ipairs(core.json_decode("[" .. string.rep('{"__index":{"a":1},"b":2}', 40, ",") .. "]")) do
+        inherited[i] = setmetatable({}, object).a
+    end
+    return inherited
+    """
+    assert run_lua(script) == [[1] * 40]
 
 
 def test_decoding_is_charged_and_bounded_by_memory(run_lua: Any) -> None:
