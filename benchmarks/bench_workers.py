@@ -87,7 +87,7 @@ async def run_on(address: str, app: Path, workers: int) -> Spent:
     try:
         pids: list[int] = []
         async for line in fleet.stderr:
-            if (event := json.loads(line))["event"] == "ready":
+            if (event := json.loads(line)).get("event") == "ready":
                 pids.append(event["pid"])
                 if len(pids) == workers:
                     break
