@@ -52,7 +52,7 @@ demo: setup ## an order survives kill -9 of its worker
 	@$(BIN)/python examples/orders/demo.py
 
 test: setup ## every test but the slow soaks
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -q
 
 lint: setup ## ruff and cython-lint
 	$(BIN)/ruff check .
