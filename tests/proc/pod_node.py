@@ -21,13 +21,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helm_chart import ROOT, Manifest, only
-from supervised import until
+from supervised import alive, until
 
 OPEN_FILES = 1024
 """What nodes allow where nobody has said otherwise."""
@@ -72,8 +73,11 @@ class Container:
     @property
     def first(self) -> int:
         """Its process 1, by the number that it has outside."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return int(until(lambda: children.read_text().split(), lambda: self.log)[0])
+        return int(until(lambda: self._children.read_text().split(), lambda: self.log)[0])
+
+    @property
+    def _children(self) -> Path:
+        return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
 
     def members(self) -> list[int]:
         """All its processes, by their numbers outside."""
@@ -112,9 +116,15 @@ class Container:
     def end(self) -> None:
         """Leave nothing behind."""
         if self.process.poll() is None:
-            # Its death signal takes process 1 along, and that all others of the namespace.
+            # Process 1 takes all others of the namespace along. The death signal that unshare has given it is gone:
+            # the kernel clears it when a process changes its user.
+            first = [int(pid) for pid in self._children.read_text().split()]
+            for pid in first:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+            until(lambda: not any(map(alive, first)), lambda: self.log)
 
 
 @dataclass
