@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 MAX_QUEUES = 32
 """Task queues (temporal.worker entries, in the order of their ids) that have words of their own in a block."""
@@ -77,6 +77,9 @@ class Activating(NamedTuple):
     since: int
 
 
+_Named = TypeVar("_Named", bound=IntEnum)
+
+
 class _Word:
     """A word of a block, as an attribute."""
 
@@ -87,6 +90,20 @@ class _Word:
         return block.words[self._index]
 
     def __set__(self, block: Slot | Tasks, value: int) -> None:
+        block.words[self._index] = value
+
+
+class _Choice(Generic[_Named]):
+    """A word whose values have names, as an attribute."""
+
+    def __init__(self, index: int, names: type[_Named]) -> None:
+        self._index = index
+        self._names = names
+
+    def __get__(self, block: Slot, owner: type) -> _Named:
+        return self._names(block.words[self._index])
+
+    def __set__(self, block: Slot, value: _Named) -> None:
         block.words[self._index] = value
 
 
@@ -131,6 +148,7 @@ class Slot:
         beat: when the worker's event loop last turned (monotonic ns).
         progress: when it last finished an activation or an activity (monotonic ns).
         in_flight: activations and activities that it has in hand.
+        state: what the process does.
         pid: of the process; 0 without one.
         generation: which load of the application it serves; the first is 1.
         lua_bytes: bytes in the Lua states of its cached workflow runs.
@@ -142,44 +160,17 @@ class Slot:
     beat = _Word(0)
     progress = _Word(1)
     in_flight = _Word(2)
-    _state = _Word(3)
+    state = _Choice(3, State)
     pid = _Word(4)
     generation = _Word(5)
     _since = _Word(6)
     lua_bytes = _Word(12)
     cached_runs = _Word(13)
-    _routing = _Word(14)
-    _lane = _Word(15)
+    routing = _Choice(14, Routing)
+    lane = _Choice(15, Lane)
 
     def __init__(self, words: memoryview) -> None:
         self.words = words
-
-    @property
-    def state(self) -> State:
-        """What the process does."""
-        return State(self._state)
-
-    @state.setter
-    def state(self, state: State) -> None:
-        self._state = state
-
-    @property
-    def routing(self) -> Routing:
-        """What the server sends to its version."""
-        return Routing(self._routing)
-
-    @routing.setter
-    def routing(self, routing: Routing) -> None:
-        self._routing = routing
-
-    @property
-    def lane(self) -> Lane:
-        """How it runs its workflows."""
-        return Lane(self._lane)
-
-    @lane.setter
-    def lane(self, lane: Lane) -> None:
-        self._lane = lane
 
     @property
     def activating(self) -> Activating | None:
