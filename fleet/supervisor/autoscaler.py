@@ -148,12 +148,14 @@ class Autoscaler:
         return self._feed.fresh(now, _FRESH) if self._feed is not None else {}
 
     def _count_workers(self, now: float) -> None:
+        if self._workers is None:
+            return
         crew = self._crew
         used = {worker.pid: cpu_seconds(worker.pid) for worker in crew.workers.values() if worker.serves}
         spent = sum(seconds - self._cpu.get(pid, seconds) for pid, seconds in used.items())
         took = now - self._cpu_at
         self._cpu, self._cpu_at = used, now
-        if self._workers is None or crew.serving != crew.target or not crew.roll.idle:
+        if crew.serving != crew.target or not crew.roll.idle:
             return
         change = self._workers.tick(now, crew.target, spent / took, self._fleet.exhausted())
         if change is not None:
