@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .exit import UsageError
 
@@ -63,8 +63,3 @@ def _valid(what: str, text: str, *, quote: bool) -> str:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"JSON has no {name}")
-
-
-def json_value(text: str) -> Any:
-    """The value of a JSON text that `json_texts` gave."""
-    return json.loads(text)

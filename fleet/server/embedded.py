@@ -167,10 +167,6 @@ class EmbeddedServer:
             return None
         return explain_exit(status, self._process.tail(), self.binary, self.data_file)
 
-    def log_tail(self) -> str:
-        """The last text that the server logged."""
-        return self._process.tail()
-
     async def stop(self) -> None:
         """Stop the server before the block ends. May be called again; cancelled, it kills the server at once."""
         await self._process.stop()
