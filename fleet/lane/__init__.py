@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from .bridge import eviction, serialized
 from .fitness import fits, misfit
-from .lane import Run
 from .replay import LaneReplayer
 from .worker import take_lane
+from .workflows import Run
 
 __all__ = ["LaneReplayer", "Run", "eviction", "fits", "misfit", "serialized", "take_lane"]

@@ -15,14 +15,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from temporalio import activity
 from temporalio.exceptions import is_cancelled_exception
 from temporalio.worker import (
-    ActivityInboundInterceptor,
     CustomSlotSupplier,
-    ExecuteActivityInput,
     FixedSizeSlotSupplier,
-    Interceptor,
     SlotMarkUsedContext,
     SlotPermit,
     SlotReleaseContext,
@@ -31,6 +27,8 @@ from temporalio.worker import (
 )
 
 from fleet.supervisor.page import MAX_QUEUES, Kind, Slot, Tasks
+
+from .observed import Observer
 
 _FOLLOW_SECONDS = 0.1
 _UNDER_WAY = 100_000_000
@@ -194,30 +192,20 @@ class PermitSupplier(CustomSlotSupplier):
         self._counted_until = now
 
 
-class FailureCount(Interceptor):
-    """Counts the activities that fail: a queue of which nearly all do is not given more permits."""
+class FailureCount:
+    """Counts the activities that fail: a queue of which nearly all do is not given more permits. An Observer."""
 
     def __init__(self, tasks: Tasks) -> None:
         """tasks: the worker's words for activities."""
         self._tasks = tasks
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        """See base class."""
-        return _Counting(next, self._tasks)
+    def activity_begins(self) -> None:
+        """See Observer."""
 
-
-class _Counting(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, tasks: Tasks) -> None:
-        super().__init__(next)
-        self._tasks = tasks
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        try:
-            return await self.next.execute_activity(input)
-        except Exception as error:
-            if not is_cancelled_exception(error) and not activity.info().is_local:
-                self._tasks.failed += 1
-            raise
+    def activity_ended(self, error: BaseException | None, is_local: bool) -> None:
+        """See Observer."""
+        if error is not None and not is_local and not is_cancelled_exception(error):
+            self._tasks.failed += 1
 
 
 class WorkerPermits:
@@ -247,7 +235,7 @@ class WorkerPermits:
         )
         return {**{name: value for name, value in kwargs.items() if name not in _SIZES}, "tuner": tuner}
 
-    def interceptors(self, queue: int) -> list[Interceptor]:
+    def observers(self, queue: int) -> list[Observer]:
         """What counts for the supervisor in a worker of entry number `queue`."""
         return [FailureCount(self._slot.tasks(queue, Kind.ACTIVITY))] if queue < MAX_QUEUES else []
 

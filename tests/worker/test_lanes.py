@@ -18,7 +18,7 @@ from temporalio.worker import Interceptor, WorkflowInboundInterceptor
 from temporalio.worker._workflow import _WorkflowWorker
 from workflow_bench import PUBLIC, Bench
 
-from fleet.lane import fitness, lane
+from fleet.lane import fitness, workflows
 from fleet.supervisor.page import Lane, Page
 from fleet.worker.serve import serve
 from fleet.worker.watch import Watch
@@ -148,10 +148,10 @@ async def test_a_run_in_quarantine_is_not_run(bench: Bench) -> None:
 
 
 async def test_a_lane_that_breaks_ends_its_worker(echo: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: lane.Lane, activation: bytes) -> None:
+    def broken(self: workflows.WorkflowLane, activation: bytes) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr(lane.Lane, "_take", broken)
+    monkeypatch.setattr(workflows.WorkflowLane, "_take", broken)
     async with echo.serving(echo.load()) as serving:
         handle = await echo.start(serving, 7)
         with pytest.raises(RuntimeError, match="Workflow worker failed"):
