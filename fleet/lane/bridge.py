@@ -11,17 +11,19 @@ import asyncio
 import logging
 from asyncio import _set_running_loop
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import temporalio
 import temporalio.bridge.worker as bridge
 from temporalio.api.history.v1 import History
+from temporalio.bridge.proto import NamespaceInfo
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
-from temporalio.worker import Interceptor, Worker
+from temporalio.worker import Interceptor, Worker, WorkerTuner
 
-from fleet._core import Delivery
+from fleet._core import Delivery, PermitLoop, Permits
 
 log = logging.getLogger(__name__)
 
@@ -191,10 +193,37 @@ class WorkerParts:
         return ActivityCore(self._bridge._ref)
 
     def replace(self, workflows: Side | None, activities: ActivitySide) -> None:
-        """Let these run workflows and activities in place of the SDK's code."""
+        """Let these run workflows and activities in place of the SDK's code; permits are granted off the event loop."""
+        self._bridge.validate = partial(_validate, self._bridge._ref)
         if workflows is not None:
             self._worker._workflow_worker = workflows
         self._worker._activity_worker = activities
+
+
+async def _validate(ref: Any) -> Any:
+    """What `validate` of the SDK's bridge worker does. The core will ask for permits on the loop that then runs."""
+    loop = asyncio.get_running_loop()
+    _set_running_loop(PermitLoop(loop))  # type: ignore[arg-type]
+    try:
+        validated = ref.validate()
+    finally:
+        _set_running_loop(loop)
+    return NamespaceInfo.FromString(await validated)
+
+
+def grant_directly(tuner: WorkerTuner, workflows: Permits, activities: Permits) -> None:
+    """Let the core ask these for permits, and not what the tuner says on the SDK's public interface."""
+    convert: Callable[[], bridge.TunerHolder] = tuner._to_bridge_tuner
+    supplier: Callable[[Permits], Any] = vars(bridge)["BridgeCustomSlotSupplier"]
+
+    def direct() -> bridge.TunerHolder:
+        holder = convert()
+        holder.workflow_slot_supplier = supplier(workflows)
+        holder.activity_slot_supplier = supplier(activities)
+        return holder
+
+    # The tuner is a frozen dataclass.
+    object.__setattr__(tuner, "_to_bridge_tuner", direct)
 
 
 def eviction(worker: Worker) -> Callable[[str], None]:

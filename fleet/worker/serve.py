@@ -210,7 +210,7 @@ async def _worker(
     observers: list[Observer] = [watch] if watch is not None else []
     if permits is not None:
         number = sorted(app.workers).index(entry.id)
-        kwargs = permits.tuned(number, kwargs)
+        kwargs = permits.tuned(number, kwargs, direct=lane and not await misfit())
         observers += permits.observers(number)
     interceptors = [ContextInterceptor(), ObservingInterceptor(observers)]
     runner = LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner(), residents=serving.residents)
