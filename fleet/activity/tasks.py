@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.bridge.proto.activity_task import Start
-from temporalio.client import Client
+from temporalio.worker import Worker
 
 from fleet.metrics.work import expect_activity
 
@@ -42,14 +42,16 @@ class Running(Protocol):
 
 
 class ActivityTasks:
-    """The activities of the worker ``worker_id``, which polls with ``client``."""
+    """The activities of the temporal.worker ``worker_id``.
 
-    def __init__(self, functions: Functions, worker_id: str, client: Client) -> None:
+    worker: polls for them; its client is the one that they use.
+    """
+
+    def __init__(self, functions: Functions, worker_id: str, worker: Worker) -> None:
         self._functions = functions
         self._worker_id = worker_id
-        self._client = client
-        worker = functions.app.workers[worker_id]
-        self._client_id, self._task_queue = worker.client, worker.task_queue
+        self._client, self._task_queue = worker.client, worker.task_queue
+        self._client_id = functions.app.workers[worker_id].client
         self._served = {entry.id for entry in functions.app.activities_of(worker_id)}
         for entry_id in self._served:
             expect_activity(entry_id)

@@ -56,9 +56,12 @@ class ActivityLane(Polled):
             await self._idle.wait()
         await self._core.settled()
 
+    def _taken(self, task: bytes) -> None:
+        self._core.poll()
+        super()._taken(task)
+
     def _take(self, task: bytes, /) -> None:
         """See base class."""
-        self._core.poll()
         message = ActivityTask.FromString(task)
         if message.HasField("start"):
             self._begin(message.task_token, message.start)
@@ -69,10 +72,12 @@ class ActivityLane(Polled):
 
     def _refuse(self, task: bytes, /) -> None:
         """See base class."""
-        self._core.poll()
-        completion = ActivityTaskCompletion(task_token=ActivityTask.FromString(task).task_token)
-        completion.result.failed.failure.message = "Worker shutting down"
-        self._core.complete("(refused)", completion.SerializeToString())
+        message = ActivityTask.FromString(task)
+        if not message.HasField("start"):
+            return
+        completion = ActivityTaskCompletion(task_token=message.task_token)
+        _say(completion, "Worker shutting down")
+        self._core.complete(message.start.activity_id, completion.SerializeToString())
 
     def _begin(self, token: bytes, start: Start) -> None:
         begun = self._begun[token] = _Begun(self._activities, token, start, self._over_with)
@@ -103,8 +108,7 @@ class ActivityLane(Polled):
                 self._fail(completion, begun, outcome)
             except Exception as inner:
                 log.exception("Failed converting the error of activity %s: %s", begun.start.activity_id, outcome)
-                completion.result.failed.failure.message = f"Failed building exception result: {inner}"
-                completion.result.failed.failure.application_failure_info.SetInParent()
+                _say(completion, f"Failed building exception result: {inner}")
         self._core.complete(begun.start.activity_id, completion.SerializeToString())
 
     def _fail(self, completion: ActivityTaskCompletion, begun: _Begun, error: BaseException) -> None:
@@ -162,6 +166,14 @@ class _Begun:
             if getattr(self.canceled, field):
                 return {"reason": reason}
         return None
+
+
+def _say(completion: ActivityTaskCompletion, message: str) -> None:
+    """Let it fail with a message alone."""
+    failure = completion.result.failed.failure
+    failure.message = message
+    # The server refuses a failure without it, and the activity would time out.
+    failure.application_failure_info.SetInParent()
 
 
 def _log_failure(start: Start, error: BaseException) -> None:

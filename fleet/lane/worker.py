@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from temporalio.worker import Interceptor, Worker
 
 from .activities import ActivityLane, Make
-from .bridge import WorkerParts
+from .bridge import ActivitySide, WorkerParts
 from .fitness import misfit
 from .polled import Polled
 from .workflows import Start, WorkflowLane
@@ -31,11 +31,15 @@ async def take_lane(worker: Worker, start: Start, make: Make, interceptors: Sequ
             if parts.has_workflows:
                 lane = WorkflowLane(parts.workflow_core(), start, converter=parts.converter)
                 workflows = _Side(lane, "Workflow")
-            activities = _ActivitySide(ActivityLane(parts.activity_core(), make, parts.converter))
-            parts.replace(workflows, activities)
+            parts.replace(workflows, activity_side(parts, make))
     except AttributeError as error:
         return f"temporalio's Worker is not what it was: {error}"
     return reason
+
+
+def activity_side(parts: WorkerParts, make: Make) -> ActivitySide:
+    """What runs the activities of a worker on the lane."""
+    return _ActivitySide(ActivityLane(parts.activity_core(), make, parts.converter))
 
 
 class _Side:
@@ -68,3 +72,6 @@ class _ActivitySide(_Side):
     async def wait_all_completed(self) -> None:
         """After `run` or `drain_poll_queue`."""
         await self._lane.finish()
+
+    def assert_activity_valid(self, activity: str) -> None:
+        """Asked by Python workflows before a local activity: what is unknown fails when it runs."""

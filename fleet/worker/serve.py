@@ -230,7 +230,7 @@ async def _worker(
         bound_by_bytes(worker, runner)
     reason = ""
     if lane:
-        tasks = ActivityTasks(serving.functions, entry.id, serving.clients[entry.client])
+        tasks = ActivityTasks(serving.functions, entry.id, worker)
         make = observed(tasks.running, observers)
         reason = await on_lane(worker, entry, app, runner, watch, definitions, make, interceptors)
     serving.lanes[entry.id] = Lane.FAST if lane and not reason else Lane.PUBLIC
