@@ -84,10 +84,17 @@ def bench() -> Iterator[Bench]:
         bench.close()
 
 
-def fleet_command(socket: str) -> tuple[str, ...]:
+FLEETS = {
+    "fleet": ("--scaling", "off", "--listen", "off"),
+    "fleet, scaled and measured": ("--scaling", "on", "--listen", "127.0.0.1:0"),
+}
+"""Its options: without what the others do not have, and as it comes."""
+
+
+def fleet_command(options: tuple[str, ...], socket: str) -> tuple[str, ...]:
     return (
-        *(sys.executable, "-m", "fleet", "supervise", str(HERE / "app"), "--workers", "1", "--scaling", "off"),
-        *("--listen", "off", "--control-socket", socket, "--log-format", "json"),
+        *(sys.executable, "-m", "fleet", "supervise", str(HERE / "app"), "--workers", "1", *options),
+        *("--control-socket", socket, "--log-format", "json"),
     )
 
 
@@ -96,8 +103,8 @@ async def worker(contender: str, address: str) -> AsyncIterator[int]:
     """The contender's worker process, which polls; its process id."""
     cpu = allowed()[-1]
     with tempfile.TemporaryDirectory() as directory:
-        if contender == "fleet":
-            command = fleet_command(f"{directory}/control.sock")
+        if contender in FLEETS:
+            command = fleet_command(FLEETS[contender], f"{directory}/control.sock")
         else:
             command = (sys.executable, str(HERE / "peer_worker.py"), contender, address, str(cpu))
         # Of a fleet only the worker is measured; all of it is on the CPU.
@@ -121,14 +128,14 @@ async def _polling(contender: str, process: asyncio.subprocess.Process) -> int:
     async for raw in process.stdout:
         line = raw.decode()
         seen.append(line)
-        if contender != "fleet" and line == "ready\n":
+        if contender not in FLEETS and line == "ready\n":
             return process.pid
-        if contender == "fleet" and (event := json.loads(line)).get("event") == "ready":
+        if contender in FLEETS and (event := json.loads(line)).get("event") == "ready":
             return int(event["pid"])
     raise RuntimeError(f"the worker of {contender} has ended:\n{''.join(seen)}")
 
 
-CONTENDERS = ("fleet", *reversed(RUNNERS))
+CONTENDERS = (*FLEETS, *reversed(RUNNERS))
 
 
 @pytest.mark.parametrize("contender", CONTENDERS)
@@ -136,5 +143,5 @@ def test_end_to_end(measure: Any, bench: Bench, contender: str) -> None:
     serving = worker(contender, bench.address)
     pid = bench.runner.run(serving.__aenter__())
     bench.runner.run(bench.run_workflows(IN_FLIGHT))
-    measure(GROUP, contender, lambda: bench.runner.run(bench.round(pid)), operations=WORKFLOWS, rounds=1, warmup=0)
+    measure(GROUP, contender, lambda: bench.runner.run(bench.round(pid)), operations=WORKFLOWS, rounds=3, warmup=0)
     bench.runner.run(serving.__aexit__(None, None, None))

@@ -7,10 +7,20 @@ all this fits.
 
 from __future__ import annotations
 
-from .bridge import eviction, grant_directly, serialized
+from .bridge import eviction, grant_directly, grant_off_loop, serialized
 from .fitness import fits, misfit
 from .replay import LaneReplayer
 from .worker import take_lane
 from .workflows import Run
 
-__all__ = ["LaneReplayer", "Run", "eviction", "fits", "grant_directly", "misfit", "serialized", "take_lane"]
+__all__ = [
+    "LaneReplayer",
+    "Run",
+    "eviction",
+    "fits",
+    "grant_directly",
+    "grant_off_loop",
+    "misfit",
+    "serialized",
+    "take_lane",
+]

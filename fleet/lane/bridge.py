@@ -193,11 +193,17 @@ class WorkerParts:
         return ActivityCore(self._bridge._ref)
 
     def replace(self, workflows: Side | None, activities: ActivitySide) -> None:
-        """Let these run workflows and activities in place of the SDK's code; permits are granted off the event loop."""
-        self._bridge.validate = partial(_validate, self._bridge._ref)
+        """Let these run workflows and activities in place of the SDK's code."""
         if workflows is not None:
             self._worker._workflow_worker = workflows
         self._worker._activity_worker = activities
+
+
+def grant_off_loop(worker: Worker) -> None:
+    """Let the core of a worker, all of whose suppliers of permits are its own or Permits, wait for them without the event
+    loop. To be called before the worker runs."""
+    core: Any = worker._bridge_worker
+    core.validate = partial(_validate, core._ref)
 
 
 async def _validate(ref: Any) -> Any:

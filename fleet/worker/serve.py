@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ActivityTasks, ContextInterceptor, Functions, activity_definitions
-from fleet.lane import misfit
+from fleet.lane import grant_off_loop, misfit
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.supervisor.page import Lane
@@ -208,9 +208,10 @@ async def _worker(
     if "deployment_config" in overrides:
         kwargs.pop("build_id", None)  # the SDK takes one of the two
     observers: list[Observer] = [watch] if watch is not None else []
+    direct = permits is not None and lane and not await misfit()
     if permits is not None:
         number = sorted(app.workers).index(entry.id)
-        kwargs = permits.tuned(number, kwargs, direct=lane and not await misfit())
+        kwargs = permits.tuned(number, kwargs, direct=direct)
         observers += permits.observers(number)
     interceptors = [ContextInterceptor(), ObservingInterceptor(observers)]
     runner = LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner(), residents=serving.residents)
@@ -223,6 +224,8 @@ async def _worker(
         workflow_runner=WatchedRunner(runner, watch) if watch is not None else runner,
         **kwargs,
     )
+    if direct:
+        grant_off_loop(worker)
     deployment = kwargs.get("deployment_config")
     if deployment is not None and deployment.use_worker_versioning:
         serving.versions.add(ServedVersion(serving.clients[entry.client], deployment.version))

@@ -28,7 +28,7 @@ from temporalio.worker import (
 )
 
 import fleet
-from fleet.lane.bridge import Core
+from fleet.lane.bridge import WorkflowCore
 from fleet.registry import App
 from fleet.worker.client import connect
 from fleet.worker.serve import serve
@@ -80,10 +80,12 @@ def overrides() -> dict[str, Any]:
 
 
 def die_after_one_task() -> None:
-    listen, answer = Core.listen, Core.answer
+    listen, complete = WorkflowCore.listen, WorkflowCore.complete
     tasks: set[str] = set()
 
-    def noted_listen(self: Core, activated: Callable[[bytes], None], ended: Callable[[Exception], None]) -> None:
+    def noted_listen(
+        self: WorkflowCore, activated: Callable[[bytes], None], ended: Callable[[Exception], None]
+    ) -> None:
         def noted(activation: bytes) -> None:
             run_id, is_replaying, jobs = activation_head(activation)
             # What is replayed first is the same workflow task.
@@ -93,14 +95,16 @@ def die_after_one_task() -> None:
 
         listen(self, noted, ended)
 
-    def last_answer(self: Core, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
+    def last_completion(
+        self: WorkflowCore, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None
+    ) -> None:
         # A task with local activities goes on here until they have ended.
         _, commands = completion_head(completion)
         is_last = run_id in tasks and not commands & LOCAL_ACTIVITY
-        answer(self, run_id, completion, die if is_last else arrived)
+        complete(self, run_id, completion, die if is_last else arrived)
 
-    Core.listen = noted_listen  # type: ignore[method-assign]
-    Core.answer = last_answer  # type: ignore[method-assign]
+    WorkflowCore.listen = noted_listen  # type: ignore[method-assign]
+    WorkflowCore.complete = last_completion  # type: ignore[method-assign]
 
 
 def die() -> None:

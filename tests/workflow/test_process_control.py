@@ -10,11 +10,10 @@ import pytest
 from bare_run import BareRun, result, variants
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.testing import ActivityEnvironment
 from workflow_bench import NO_CACHE
 
 from fleet.activity import payloads
-from fleet.activity.recorded import terminate
+from fleet.activity.recorded import Asker, terminate
 
 OTHER = "{app:temporal@app:worker|other}"
 
@@ -118,12 +117,10 @@ async def test_a_termination_that_is_made_twice_is_one(bench: Any) -> None:
     app = bench.load()
     async with bench.serving(app) as serving:
         handle = await bench.start(serving, name="child")
-        environment = ActivityEnvironment(client=await bench.client())
-        environment.info = dataclasses.replace(environment.info, activity_id="3", workflow_run_id="run-1")
+        asker = Asker(await bench.client(), "run-1", "3")
         arguments = [payloads.encode(handle.id), payloads.encode("default")]
-        assert [await environment.run(terminate, arguments) for _ in range(2)] == [payloads.encode(True)] * 2
-        environment.info = dataclasses.replace(environment.info, activity_id="4")
-        assert await environment.run(terminate, arguments) == payloads.encode(False)
+        assert [await terminate(arguments, asker) for _ in range(2)] == [payloads.encode(True)] * 2
+        assert await terminate(arguments, dataclasses.replace(asker, activity_id="4")) == payloads.encode(False)
 
 
 async def test_a_workflow_ends_itself(bench: Any) -> None:
