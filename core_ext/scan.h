@@ -69,7 +69,7 @@ static inline int fleet_write_stop(uint8_t c) {
 static inline size_t plain_of_16(const uint8_t *at) { return fleet_first(fleet_read_stops(fleet_load16(at))); }
 
 static __attribute__((noinline)) const uint8_t *skip_long_plain(const uint8_t *at, const uint8_t *end) {
-  if (end - at >= 32 && fleet_has_avx2) at = avx2_skip_plain(at, end);
+  if (fleet_has_avx2) at = avx2_skip_plain(at, end);
   while (end - at >= 16) {
     size_t found = plain_of_16(at);
     if (found < 16) return at + found;
@@ -84,7 +84,12 @@ static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
   if (end - at >= 16) {
     size_t found = plain_of_16(at);
     if (found < 16) return at + found;
-    return skip_long_plain(at + 16, end);
+    at += 16;
+    if (end - at >= 16) {
+      found = plain_of_16(at);
+      if (found < 16) return at + found;
+      return skip_long_plain(at + 16, end);
+    }
   }
   while (at < end && !fleet_read_stop(*at)) at++;
   return at;
@@ -196,7 +201,7 @@ static inline const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end) {
 /* Copy the plain characters that `from` begins with; how many. All `size` bytes of `to` may be written. */
 static inline size_t copy_plain(char *to, const char *from, size_t size) {
   size_t i = 0, found;
-  if (size >= 64 && fleet_has_avx2) i = avx2_copy_plain(to, from, size);
+  if (size >= 32 && fleet_has_avx2) return avx2_copy_plain(to, from, size);
   for (; size - i >= 16; i += 16) {
     fleet_v16 v = fleet_load16(from + i);
     memcpy(to + i, &v, 16);
