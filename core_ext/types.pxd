@@ -54,7 +54,7 @@ cdef extern from "buffer.h" nogil:
     Buffer SCRATCH
     Buffer HOST_RESULT
 
-# Looking at text in large steps (json_read.pyx, json_write.pyx), and the codec's working space.
+# Looking at text in large steps (json_strings.pyx, json_text.pyx), and the codec's working space.
 cdef extern from "scan.h" nogil:
     Buffer JSON_TEXT
     Buffer JSON_MEMBERS
@@ -66,7 +66,9 @@ cdef extern from "scan.h" nogil:
     size_t copy_wide(char *to, const uint8_t *source, const uint8_t *end)
     const uint8_t *skip_wide(const uint8_t *at, const uint8_t *end)
     uint64_t eight_digits(uint32_t value)
+    void first_16(const uint8_t *at, size_t size, uint64_t *head, uint64_t *tail)
     const uint8_t *read_digits(const uint8_t *at, const uint8_t *end, uint64_t *value)
+    const uint8_t *read_short_integer(const uint8_t *at, int64_t *value)
     uint64_t order_prefix(const char *text, size_t size)
 
 
