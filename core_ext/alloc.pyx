@@ -42,7 +42,7 @@ cdef inline size_t footprint(size_t size, int kind) noexcept nogil:
     return class_size(class_of(size + (HEADER if kind & OBJECTS else 0)))
 
 
-cdef void chunk_emptied(StateC *st, Chunk *chunk) noexcept nogil:
+cdef inline void chunk_emptied(StateC *st, Chunk *chunk) noexcept nogil:
     chunk.live -= 1
     if chunk.live == 0:
         st.empty_chunks += 1
@@ -85,7 +85,7 @@ cdef bint enter_chunk(StateC *st, int kind) noexcept nogil:
     return True
 
 
-cdef void *small_block(StateC *st, int kind, int number) noexcept nogil:
+cdef inline void *small_block(StateC *st, int kind, int number) noexcept nogil:
     cdef void *block = st.free_blocks[kind][number]
     cdef size_t size
     cdef Chunk *chunk
@@ -142,16 +142,15 @@ cdef void large_free(StateC *st, LargeBlock *large) noexcept nogil:
     free(large)
 
 
-cdef void *new_block(StateC *st, int kind, size_t size) noexcept nogil:
+cdef inline void *new_block(StateC *st, int kind, size_t size) noexcept nogil:
+    cdef size_t header = HEADER if kind & OBJECTS else 0
     cdef char *block
     if size > SMALL_BLOCK:
         block = <char *>large_block(st, NULL, size)
-    elif kind & OBJECTS:
-        block = <char *>small_block(st, kind, class_of(size + HEADER))
-        if block != NULL:
-            block += HEADER
     else:
-        block = <char *>small_block(st, kind, class_of(size))
+        block = <char *>small_block(st, kind, class_of(size + header))
+        if block != NULL:
+            block += header
     if block != NULL:
         st.used += footprint(size, kind)
     return block
@@ -161,7 +160,7 @@ cdef inline int kind_of(void *block, size_t size) noexcept nogil:
     return PLAIN if size > SMALL_BLOCK else <int>chunk_of(block).kind
 
 
-cdef void free_block(StateC *st, void *block, size_t size) noexcept nogil:
+cdef inline void free_block(StateC *st, void *block, size_t size) noexcept nogil:
     cdef int kind = kind_of(block, size)
     cdef int number
     st.used -= footprint(size, kind)
