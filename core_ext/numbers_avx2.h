@@ -42,12 +42,16 @@ static inline __attribute__((always_inline)) FLEET_AVX2 size_t avx2_long_digits(
 
 /* Store the number at `at` and return where it ends; NULL if it is odd. NUMBER_MARGIN bytes may be looked at. */
 static inline __attribute__((always_inline)) FLEET_AVX2 const uint8_t *avx2_read_number(const uint8_t *at, LuaSlot *slot) {
-  int negative = *at == '-';
-  const uint8_t *first = at + negative;
-  int zero = *first == '0';
+  int negative = *at == '-', zero;
+  const uint8_t *first = at;
   uint64_t digits = 0;
   double number;
   size_t whole = 1, decimals;
+  if (negative) {
+    first++;
+    __asm__(""); /* keeps it a branch: a sum of both would make the digits wait for the sign */
+  }
+  zero = *first == '0';
   if (!zero) whole = avx2_long_digits(first, &digits);
   at = first + whole;
   /* 19 digits fit into 64 bits. */

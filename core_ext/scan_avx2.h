@@ -117,15 +117,19 @@ static FLEET_AVX2 const uint8_t *avx2_skip_plain(const uint8_t *at, const uint8_
 }
 
 /* Copy (unless `to` is NULL) the blocks that `from` begins with which are UTF-8, not all ASCII, and have no stops; how
- * many bytes. There are three bytes before `from`. A block may end inside a character. */
+ * many bytes. There are three bytes before `from`, and at least 32 from there on. A block may end inside a character. */
 static inline __attribute__((always_inline)) FLEET_AVX2 size_t avx2_wide(char *to, const uint8_t *from,
                                                                        const uint8_t *end) {
   const uint8_t *at = from;
-  for (; end - at >= 32; at += 32) {
-    __m256i v = _mm256_loadu_si256((const __m256i *)at);
-    __m256i wrong = _mm256_or_si256(avx2_not_utf8(at, v), avx2_stops(v, to != NULL));
+  while (at < end) {
+    /* The last block overlaps the one before it, so that few characters are left to look at one by one. */
+    const uint8_t *block = end - at >= 32 ? at : end - 32;
+    __m256i v, wrong;
+    v = _mm256_loadu_si256((const __m256i *)block);
+    wrong = _mm256_or_si256(avx2_not_utf8(block, v), avx2_stops(v, to != NULL));
     if (!_mm256_testz_si256(wrong, wrong) || !_mm256_movemask_epi8(v)) break;
-    if (to != NULL) _mm256_storeu_si256((__m256i *)(to + (at - from)), v);
+    if (to != NULL) _mm256_storeu_si256((__m256i *)(to + (block - from)), v);
+    at = block + 32;
   }
   return (size_t)(at - from);
 }
