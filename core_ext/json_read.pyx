@@ -101,7 +101,7 @@ cdef inline const uint8_t *read_value(JsonReader *r, const uint8_t *at, bint in_
         return json_expected(r, at, b"expected a value")
     c = at[0]
     if c == b'"':
-        return read_string(r, at + 1)
+        return read_string(r, at + 1, at + 1)
     if begins_number(c):
         return read_one_number(r, at)
     if c == b"{":
@@ -223,7 +223,7 @@ cdef inline const uint8_t *read_member_key(JsonReader *r, const uint8_t *at) noe
     at += 1
     if not reader_room(r, at):
         return NULL
-    at = read_known_key(r, at) if r.known_slot else read_string(r, at)
+    at = read_known_key(r, at) if r.known_slot else read_string(r, at, at)
     if at == NULL:
         return NULL
     at = skip_space(at, r.end)

@@ -117,9 +117,10 @@ cdef const uint8_t *read_odd_string(JsonReader *r, const uint8_t *start, const u
     return at + 1
 
 
-cdef const uint8_t *read_string(JsonReader *r, const uint8_t *start) noexcept nogil:
-    """Push the string whose opening quote is just before `start`; returns where it ends, its closing quote included."""
-    cdef const uint8_t *at = skip_plain(start, r.end)
+cdef const uint8_t *read_string(JsonReader *r, const uint8_t *start, const uint8_t *at) noexcept nogil:
+    """Push the string whose opening quote is just before `start`, and which is plain up to `at`; returns where it ends, its
+    closing quote included."""
+    at = skip_plain(at, r.end)
     if at == r.end or at[0] != b'"':
         return read_odd_string(r, start, at)
     lua_pushlstring(r.L, <const char *>start, at - start)
@@ -128,16 +129,16 @@ cdef const uint8_t *read_string(JsonReader *r, const uint8_t *start) noexcept no
 
 
 cdef const uint8_t *read_known_key(JsonReader *r, const uint8_t *start) noexcept nogil:
-    """As read_string; short keys are remembered."""
+    """Push the key whose opening quote is just before `start`, as read_string does; short ones are remembered."""
     cdef size_t size
     cdef uint64_t head, tail
     cdef KnownKey *known
     cdef LuaSlot *slot
     if r.end - start <= KNOWN_KEY_SIZE:
-        return read_string(r, start)
+        return read_string(r, start, start)
     size = plain_of_16(start)
     if start[size] != b'"':
-        return read_string(r, start)
+        return read_string(r, start, start + size)
     first_16(start, size, &head, &tail)
     known = &r.known[((head ^ tail * 3) * 0x9E3779B97F4A7C15ULL) >> 59]
     if known.text != NULL and known.head == head and known.tail == tail:
