@@ -140,8 +140,10 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     luaL_checkversion_(L, LUA_VERSION_NUM, 8 * 16 + 8)
     lua_newtable(L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &TASKS_KEY)
-    open_order(L)
-    hide_weakness(L)
+    if state_of(L).shared == NULL:
+        hide_weakness(L)
+    else:
+        open_maker(L)
     open_libraries(L)
     open_json(L)
     lua_pushvalue(L, -2)

@@ -128,9 +128,12 @@ cdef class LuaState:
 
     cdef StateC c
     cdef readonly Program program
+    cdef Image image            # of the engine; None while it is made
+    cdef Image program_image
     cdef public object host
     cdef Schema schema
     cdef int message_in, message_out
+    cdef str engine
     cdef bint entered
     cdef object __weakref__
 
@@ -141,26 +144,36 @@ cdef class LuaState:
     def __init__(self, *, str engine, object host=None, size_t memory_limit=64 << 20,
                  uint64_t instruction_limit=0xFFFFFFFFFFFFFFFF, bint sliced=False,
                  Schema schema=None, int message_in=0, int message_out=0):
-        cdef bytes name = engine.encode()
-        cdef int status
         self.host = host
         self.schema = schema
         self.message_in = message_in
         self.message_out = message_out
         self.c.limit = memory_limit
+        self.c.sliced = sliced
+        self.open(engine, image_of(engine))
+        self.c.instruction_limit = instruction_limit
+
+    cdef int open(self, str engine, Image image) except -1:
+        cdef bytes name = engine.encode()
+        cdef int status
+        self.engine = engine
+        self.image = image
         self.c.instruction_limit = 0xFFFFFFFFFFFFFFFF
         self.c.deadline = 0x7FFFFFFFFFFFFFFF
-        self.c.sliced = sliced
         self.c.serial = SERIAL_FIRST
         self.c.L = lua_newstate(allocate, &self.c, HASH_SEED)
         if self.c.L == NULL:
             raise MemoryError("no memory for a Lua state")
         live_states(1)
         (<StateC **>lua_getextraspace(self.c.L))[0] = &self.c
+        if image is not None and not adopt_strings(&self.c, image.strings, global_of(image.template.c.L)):
+            raise MemoryError("no memory for a Lua state")
+        if image is not None:
+            self.c.maker = image.maker
         status = protect(self.c.L, open_sandbox, <char *>name)
         if status != LUA_OK:
             raise self.fault("cannot prepare a Lua state")
-        self.c.instruction_limit = instruction_limit
+        return 0
 
     def __dealloc__(self):
         self.shut()
@@ -190,9 +203,13 @@ cdef class LuaState:
 
     def set_program(self, Program program not None):
         """Give a prepared state what it will run. Once, before the first step."""
+        cdef Image image
         if self.program is not None:
             raise RuntimeError("a Lua state is never handed from one run to another")
         self.program = program
+        image = program.image_on(self.engine, self.image)
+        if image.count <= MOST_SHARED and add_strings(&self.c, image.strings):
+            self.program_image = image
 
     @property
     def memory_used(self):
@@ -302,7 +319,7 @@ cdef class LuaState:
             # Code that cannot go for want of memory stays: nothing depends on it.
             if protect(self.c.L, enter_rest, NULL) != LUA_OK:
                 lua_pop(self.c.L, 1)
-            lua_gc(self.c.L, LUA_GCCOLLECT)
+            collect_all(&self.c)
             arena_trim(&self.c, 0)
         return self.memory_used
 
@@ -383,5 +400,10 @@ def live_objects():
     """Counts of live C objects in a debug build; empty otherwise."""
     if not FLEET_DEBUG_BUILD:
         return {}
-    return {"states": live_states_count(), "blocks": live_blocks_count(), "tasks": live_tasks_count(),
+    # Images of engines stay.
+    cdef Image image
+    cdef long long blocks = live_blocks_count()
+    for image in IMAGES.values():
+        blocks -= blocks_of(&image.template.c)
+    return {"states": live_states_count() - len(IMAGES), "blocks": blocks, "tasks": live_tasks_count(),
             "waiters": live_waiters_count()}

@@ -83,6 +83,11 @@ cdef extern from "chunks.h" nogil:
     void chunk_give(Chunk *chunk)
 
 cdef enum:
+    SHARED_BUCKETS = 256        # of the strings in an image, and at least in the string tables of its states
+    MOST_SHARED = 4 * SHARED_BUCKETS    # short strings that a program adds: each new string of a state is looked for among them
+    NEVER_SHRINKS = 4           # Lua's collector halves a string table of which less than this part is in use
+
+cdef enum:
     BLOCK_CLASSES = 26          # lists of free small blocks, by size
     BLOCK_KINDS = 4
 
@@ -186,6 +191,9 @@ ctypedef struct StateC:
     Chunk *chunks
     size_t empty_chunks
     LargeBlock *large
+    LuaText **shared            # the strings that the state has from its image (image.pyx), by bucket; NULL: none
+    void *maker                 # the code that makes functions with shared code
+    bint apart                  # they are out of its string table, for that grows
     size_t limit
     uint64_t serial             # the last creation serial given
     uint64_t shown              # the last number under which an object was shown (naming.pyx)
