@@ -198,7 +198,7 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
     cdef StateC *st = <StateC *>ud
     cdef size_t had = old_size if block != NULL else 0
     cdef bint is_object = block == NULL and LUA_TTABLE <= old_size <= LUA_TTHREAD
-    cdef bint is_strings = st.shared != NULL and block == global_of(st.L).buckets and new_size > had
+    cdef bint is_strings
     cdef uint64_t *header
     if new_size == 0:
         if block != NULL:
@@ -222,6 +222,7 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
             header[0] = st.serial
             header[1] = 0
     else:
+        is_strings = st.shared != NULL and block == global_of(st.L).buckets and new_size > had
         block = resized(st, block, had, new_size)
         if is_strings and block != NULL:
             string_table_grows(st, <LuaText **>block, had, new_size)
@@ -276,9 +277,9 @@ cdef void arena_free(StateC *st) noexcept nogil:
     st.used = st.held = 0
 
 
-cdef long long blocks_of(const StateC *st) noexcept nogil:
+cdef int blocks_of(const StateC *st) noexcept nogil:
     """How many blocks the state has taken from the system."""
-    cdef long long count = 0
+    cdef int count = 0
     cdef const Chunk *chunk = st.chunks
     cdef const LargeBlock *large = st.large
     while chunk != NULL:

@@ -29,7 +29,7 @@ cdef void join_shared(StateC *st) noexcept nogil:
     cdef LuaGlobal *state = global_of(st.L)
     cdef int i
     for i in range(state.size):
-        end_of(&state.buckets[i], NULL)[0] = st.shared[i & (SHARED_BUCKETS - 1)]
+        end_of(&state.buckets[i], NULL)[0] = st.shared.strings[i & (SHARED_BUCKETS - 1)]
     st.apart = False
 
 
@@ -37,7 +37,7 @@ cdef void part_shared(StateC *st, LuaText **buckets, int size) noexcept nogil:
     """Leave in these buckets of the string table what is the state's own."""
     cdef int i
     for i in range(size):
-        end_of(&buckets[i], st.shared[i & (SHARED_BUCKETS - 1)])[0] = NULL
+        end_of(&buckets[i], st.shared.strings[i & (SHARED_BUCKETS - 1)])[0] = NULL
 
 
 cdef void string_table_grows(StateC *st, LuaText **buckets, size_t had, size_t size) noexcept nogil:
@@ -61,7 +61,7 @@ cdef void collect_all(StateC *st) noexcept nogil:
     join_shared(st)
 
 
-cdef bint adopt_strings(StateC *st, LuaText **shared, const LuaGlobal *model) noexcept nogil:
+cdef bint adopt_strings(StateC *st, const Shared *shared, const LuaGlobal *model) noexcept nogil:
     """Give a new state the strings of an image in place of those that Lua has made for it; False if there is no memory."""
     cdef LuaGlobal *state = global_of(st.L)
     cdef size_t before = <size_t>state.size * sizeof(void *), freed = before
@@ -77,7 +77,7 @@ cdef bint adopt_strings(StateC *st, LuaText **shared, const LuaGlobal *model) no
         state.fixed = text.next
         freed += short_size(<LuaText *>text)
         free_block(st, text, short_size(<LuaText *>text))
-    memcpy(buckets, shared, size)
+    memcpy(buckets, shared.strings, size)
     state.buckets = buckets
     state.size = SHARED_BUCKETS
     # The collector halves a table that has a quarter of its buckets full: it is told of so many strings more.
@@ -105,7 +105,7 @@ cdef bint has_text(const LuaText *at, const LuaText *end, const LuaText *text) n
     return False
 
 
-cdef bint add_strings(StateC *st, LuaText **shared) noexcept nogil:
+cdef bint add_strings(StateC *st, const Shared *shared) noexcept nogil:
     """Let a state have the strings of an image on top of the one that it has. False if it has one of them as its own."""
     cdef LuaGlobal *state = global_of(st.L)
     cdef const LuaText *text
@@ -113,8 +113,8 @@ cdef bint add_strings(StateC *st, LuaText **shared) noexcept nogil:
     for i in range(state.size):
         bucket = i & (SHARED_BUCKETS - 1)
         text = state.buckets[i]
-        while text != st.shared[bucket]:
-            if has_text(shared[bucket], st.shared[bucket], text):
+        while text != st.shared.strings[bucket]:
+            if has_text(shared.strings[bucket], st.shared.strings[bucket], text):
                 return False
             text = text.following
     part_shared(st, state.buckets, state.size)
@@ -158,8 +158,8 @@ cdef const char *NO_CODE_DATA = NULL
 cdef size_t NO_CODE_SIZE = 0
 
 
-cdef void set_proto(lua_State *L, int index, Proto *code) noexcept nogil:
-    (<Proto **>(<const char *>lua_topointer(L, index) + PROTO_OFFSET))[0] = code
+cdef void set_proto(lua_State *L, int index, void *code) noexcept nogil:
+    (<void **>(<const char *>lua_topointer(L, index) + PROTO_OFFSET))[0] = code
 
 
 cdef void open_maker(lua_State *L) noexcept nogil:
@@ -169,11 +169,11 @@ cdef void open_maker(lua_State *L) noexcept nogil:
     chunk.size = NO_CODE_SIZE
     if lua_load(L, read_chunk, &chunk, MAKER_NAME, b"B") != LUA_OK:
         lua_error(L)
-    set_proto(L, -1, <Proto *>state_of(L).maker)
+    set_proto(L, -1, state_of(L).shared.maker)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &MAKER_KEY)
 
 
-cdef void push_shared(lua_State *L, Proto *code) noexcept nogil:
+cdef void push_shared(lua_State *L, void *code) noexcept nogil:
     """Push a new function with shared code. May raise."""
     lua_rawgetp(L, LUA_REGISTRYINDEX, &MAKER_KEY)
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS)
@@ -188,6 +188,20 @@ def prepare_images():
     NO_CODE = compile_lua(b"", "=" + MAKER_NAME.decode(), local_names=False)
     NO_CODE_DATA = PyBytes_AS_STRING(NO_CODE)
     NO_CODE_SIZE = len(NO_CODE)
+
+
+cdef const SharedCode *find_shared(StateC *st, bint privileged, const char *name, size_t size) noexcept nogil:
+    """The code of a module or of a chunk of the state's program, if that is in an image; else NULL."""
+    cdef const Shared *shared = st.shared
+    cdef int i
+    if shared == NULL or (not privileged and shared.below == NULL):
+        return NULL
+    if privileged and shared.below != NULL:
+        shared = shared.below
+    for i in range(shared.count):
+        if shared.code[i].size == size and memcmp(shared.code[i].name, name, size) == 0:
+            return &shared.code[i]
+    return NULL
 
 
 cdef int enter_load(lua_State *L) noexcept nogil:
@@ -227,49 +241,68 @@ cdef bint has_program(StateC *st) noexcept with gil:
 
 
 cdef class Image:
-    """Strings and code for the states of an engine, or of a program on an engine. Never changes.
-
-    code: {name of a module or chunk: the address of its Proto}.
-    """
+    """Strings and code for the states of an engine, or of a program on an engine. Never changes."""
 
     cdef LuaState template
     cdef Image below
-    cdef dict code
-    cdef Proto *maker
-    cdef int count              # of the short strings that it adds
-    cdef LuaText *strings[SHARED_BUCKETS]
+    cdef list names             # of the code, as bytes
+    cdef int added              # how many short strings it has beside those of the image below
+    cdef Shared shared
 
     @staticmethod
     cdef Image make(str engine, Image below, Program program, object names):
         """The image of an engine, or of `program` on the image of its engine. Raises LuaFault."""
         cdef Image image = Image.__new__(Image)
-        cdef Loading loading
-        cdef bytes name
+        cdef LuaState template = LuaState.__new__(LuaState)
+        image.names = [name.encode() for name in names]
         image.below = below
-        image.code = {}
-        memset(image.strings, 0, sizeof(image.strings))
         if below is not None:
-            memcpy(image.strings, below.strings, sizeof(image.strings))
-        image.template = LuaState.__new__(LuaState)
-        image.template.c.limit = 1 << 30
-        image.template.open(engine, below)
-        lua_gc(image.template.c.L, LUA_GCSTOP)
-        image.template.program = program
-        loading.privileged = program is None
-        for each in names:
-            name = each.encode()
-            loading.name = PyBytes_AS_STRING(name)
-            if protect(image.template.c.L, enter_load, &loading) != LUA_OK:
-                raise image.template.fault(f"cannot load {each}")
-            if loading.proto != NULL:
-                image.code[each] = <size_t>loading.proto
-        if protect(image.template.c.L, enter_end, NULL) != LUA_OK:
-            raise image.template.fault("cannot make an image")
-        image.template.program = None   # which has this image
-        if program is None:
-            image.maker = <Proto *><size_t>image.code[MAKER_NAME.decode()]
-        image.count = share_all(&image.template.c, image.strings)
+            memcpy(image.shared.strings, below.shared.strings, sizeof(image.shared.strings))
+            image.shared.below = &below.shared
+        image.shared.code = <SharedCode *>malloc(sizeof(SharedCode) * max(len(names), 1))
+        if image.shared.code == NULL:
+            raise MemoryError()
+        template.c.limit = 1 << 30
+        template.open(engine, below)
+        lua_gc(template.c.L, LUA_GCSTOP)
+        template.program = program
+        for name in image.names:
+            image.load(template, name, program is None)
+        if protect(template.c.L, enter_end, NULL) != LUA_OK:
+            raise template.fault("cannot make an image")
+        template.program = None     # it has this image
+        image.added = share_all(&template.c, image.shared.strings)
+        image.template = template
+        image.set_live(-1)
         return image
+
+    cdef int load(self, LuaState template, bytes name, bint privileged) except -1:
+        cdef SharedCode *code = &self.shared.code[self.shared.count]
+        cdef Loading loading
+        loading.name = PyBytes_AS_STRING(name)
+        loading.privileged = privileged
+        if protect(template.c.L, enter_load, &loading) != LUA_OK:
+            raise template.fault(f"cannot load {name.decode()}")
+        if loading.proto == NULL:
+            return 0
+        code.name = loading.name
+        code.size = len(name)
+        code.proto = loading.proto
+        code.passing = privileged and name.decode() in PASSING_MODULES
+        self.shared.count += 1
+        if strcmp(code.name, MAKER_NAME) == 0:
+            self.shared.maker = code.proto
+        return 0
+
+    def __dealloc__(self):
+        free(self.shared.code)
+        if self.template is not None:
+            self.set_live(1)
+
+    cdef void set_live(self, int sign) noexcept:
+        """Images do not count as live objects: they go when the last object goes that knows them."""
+        live_states(sign)
+        live_blocks(sign * blocks_of(&self.template.c))
 
 
 # The images of engines by name. They have the modules of the time when they were made.

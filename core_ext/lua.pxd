@@ -192,6 +192,7 @@ cdef extern from "lua_layout.h" nogil:
     ctypedef struct LuaGlobal:
         void *allocate
         void *data
+        Py_ssize_t total
         Py_ssize_t debt
         LuaText **buckets
         int used

@@ -119,7 +119,6 @@ ctypedef struct Bytecode:
     const char *data
     size_t size
     bint passing
-    Proto *shared               # the code in an image; NULL: it is for the state to load
 
 
 cdef const char *read_chunk(lua_State *L, void *ud, size_t *size) noexcept nogil:
@@ -135,18 +134,13 @@ cdef bint find_chunk(StateC *st, const char *name, bint privileged, Bytecode *ch
     cdef LuaState owner = <LuaState>st.owner
     cdef bytes code = None
     cdef str key = (<bytes>name).decode()
-    cdef Image image = owner.image if privileged else owner.program_image
-    chunk.passing = privileged and key in PASSING_MODULES
-    chunk.shared = NULL
-    if image is not None and key in image.code:
-        chunk.shared = <Proto *><size_t>image.code[key]
-        return True
     if privileged:
         code = MODULE_CODE.get(key)
     elif owner.program is not None:
         code = owner.program.chunks.get(key)
     if code is None:
         return False
+    chunk.passing = privileged and key in PASSING_MODULES
     chunk.data = PyBytes_AS_STRING(code)
     chunk.size = len(code)
     return True
@@ -157,16 +151,20 @@ cdef int load_chunk(lua_State *L, bint privileged) noexcept nogil:
     cdef StateC *st = state_of(L)
     cdef int before = st.passing
     cdef int status
-    cdef const char *name = luaL_checklstring(L, 1, NULL)
+    cdef size_t size = 0
+    cdef const char *name = luaL_checklstring(L, 1, &size)
+    cdef const SharedCode *shared = find_shared(st, privileged, name, size)
+    if shared != NULL:
+        if shared.passing:
+            st.passing = PASSING
+        push_shared(L, shared.proto)
+        st.passing = before
+        lua_pushboolean(L, shared.passing)
+        return 2
     if not find_chunk(st, name, privileged, &chunk):
         return 0
     if chunk.passing:
         st.passing = PASSING
-    if chunk.shared != NULL:
-        push_shared(L, chunk.shared)
-        st.passing = before
-        lua_pushboolean(L, chunk.passing)
-        return 2
     status = lua_load(L, read_chunk, &chunk, name, b"B")
     st.passing = before
     if status != LUA_OK:

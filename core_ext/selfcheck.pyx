@@ -133,6 +133,7 @@ cdef int check_strings(lua_State *L) noexcept nogil:
     cdef const LuaText *text
     cdef const char *known
     cdef size_t size
+    cdef Py_ssize_t bytes_used
     cdef int i, in_buckets = 0, fixed = 0
     if state.allocate != <void *>allocate or state.data != state_of(L):
         return luaL_error(L, b"state")
@@ -160,7 +161,10 @@ cdef int check_strings(lua_State *L) noexcept nogil:
         return luaL_error(L, b"cache of strings")
     if state.all.type != OBJECT_LONG_STRING:
         return luaL_error(L, b"new objects")
+    bytes_used = state.total - state.debt
     lua_pushstring(L, b"\1")
+    if state.total - state.debt - bytes_used != <Py_ssize_t>short_size(<LuaText *>state.all):
+        return luaL_error(L, b"bytes in use")
     if state.all.type != OBJECT_SHORT_STRING or state.used != fixed + 1:
         return luaL_error(L, b"new strings")
     return 0

@@ -166,10 +166,8 @@ cdef class LuaState:
             raise MemoryError("no memory for a Lua state")
         live_states(1)
         (<StateC **>lua_getextraspace(self.c.L))[0] = &self.c
-        if image is not None and not adopt_strings(&self.c, image.strings, global_of(image.template.c.L)):
+        if image is not None and not adopt_strings(&self.c, &image.shared, global_of(image.template.c.L)):
             raise MemoryError("no memory for a Lua state")
-        if image is not None:
-            self.c.maker = image.maker
         status = protect(self.c.L, open_sandbox, <char *>name)
         if status != LUA_OK:
             raise self.fault("cannot prepare a Lua state")
@@ -208,7 +206,7 @@ cdef class LuaState:
             raise RuntimeError("a Lua state is never handed from one run to another")
         self.program = program
         image = program.image_on(self.engine, self.image)
-        if image.count <= MOST_SHARED and add_strings(&self.c, image.strings):
+        if image.added <= MOST_SHARED and add_strings(&self.c, &image.shared):
             self.program_image = image
 
     @property
@@ -400,10 +398,5 @@ def live_objects():
     """Counts of live C objects in a debug build; empty otherwise."""
     if not FLEET_DEBUG_BUILD:
         return {}
-    # Images of engines stay.
-    cdef Image image
-    cdef long long blocks = live_blocks_count()
-    for image in IMAGES.values():
-        blocks -= blocks_of(&image.template.c)
-    return {"states": live_states_count() - len(IMAGES), "blocks": blocks, "tasks": live_tasks_count(),
+    return {"states": live_states_count(), "blocks": live_blocks_count(), "tasks": live_tasks_count(),
             "waiters": live_waiters_count()}

@@ -92,6 +92,23 @@ cdef enum:
     BLOCK_KINDS = 4
 
 
+# Code in an image: that of a module or of a chunk of a program.
+ctypedef struct SharedCode:
+    const char *name
+    size_t size
+    void *proto
+    bint passing
+
+
+# What the states of an image share (image.pyx).
+ctypedef struct Shared:
+    LuaText *strings[SHARED_BUCKETS]
+    SharedCode *code
+    int count
+    void *maker                 # the code of the function that makes functions with shared code
+    const Shared *below         # of the engine; NULL: this is it
+
+
 # Before each block that is too large for a chunk.
 ctypedef struct LargeBlock:
     LargeBlock *next
@@ -191,9 +208,8 @@ ctypedef struct StateC:
     Chunk *chunks
     size_t empty_chunks
     LargeBlock *large
-    LuaText **shared            # the strings that the state has from its image (image.pyx), by bucket; NULL: none
-    void *maker                 # the code that makes functions with shared code
-    bint apart                  # they are out of its string table, for that grows
+    const Shared *shared        # what the state has from an image; NULL: nothing
+    bint apart                  # the strings of that are out of its string table, for that grows
     size_t limit
     uint64_t serial             # the last creation serial given
     uint64_t shown              # the last number under which an object was shown (naming.pyx)

@@ -7,8 +7,9 @@ from pathlib import Path
 from fleet import _core
 
 SHARED = (
-    *("activities", "call_options", "durations", "environment", "errors", "failures", "funcs", "funcs_calls", "loader"),
-    *("outcomes", "time", "workflow_end", "workflow_engine", "workflow_host", "workflow_start"),
+    *("activities", "call_options", "durations", "environment", "errors", "failures", "funcs", "funcs_calls"),
+    *("function_events", "function_host", "loader", "os", "outcomes", "print", "process", "require", "time"),
+    *("workflow_end", "workflow_engine", "workflow_host", "workflow_start"),
 )
 """What most runs load: their states share the code and the strings of these. Each string of another one makes a list of
 theirs longer, that is looked through for each new string in a state."""
