@@ -200,6 +200,8 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
     cdef bint is_object = block == NULL and LUA_TTABLE <= old_size <= LUA_TTHREAD
     cdef bint is_strings
     cdef uint64_t *header
+    if block == NULL and st.apart:
+        join_shared(st)
     if new_size == 0:
         if block != NULL:
             free_block(st, block, had)
@@ -212,8 +214,6 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
         st.refused_size = new_size
         return NULL
     if block == NULL:
-        if st.apart:
-            join_shared(st)
         # Strings are shared: one of passing code may be one of the script's, too.
         block = new_block(st, (OBJECTS if is_object else PLAIN) | (0 if old_size == LUA_TSTRING else st.passing), new_size)
         if block != NULL and is_object:

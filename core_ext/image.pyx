@@ -246,6 +246,7 @@ cdef class Image:
     cdef LuaState template
     cdef Image below
     cdef list names             # of the code, as bytes
+    cdef list code              # the bytecode, which Lua uses where it lies
     cdef int added              # how many short strings it has beside those of the image below
     cdef Shared shared
 
@@ -255,6 +256,7 @@ cdef class Image:
         cdef Image image = Image.__new__(Image)
         cdef LuaState template = LuaState.__new__(LuaState)
         image.names = [name.encode() for name in names]
+        image.code = [MODULE_CODE.get(name) if program is None else program.chunks[name] for name in names]
         image.below = below
         if below is not None:
             memcpy(image.shared.strings, below.shared.strings, sizeof(image.shared.strings))

@@ -68,8 +68,8 @@ def program(text: str = SCRIPT) -> _core.Program:
 class State:
     """A state with calls of the script's functions as methods."""
 
-    def __init__(self, of: _core.Program) -> None:
-        self.state = _core.LuaState(engine="images_engine")
+    def __init__(self, of: _core.Program, memory_limit: int = 64 << 20) -> None:
+        self.state = _core.LuaState(engine="images_engine", memory_limit=memory_limit)
         self.state.set_program(of)
 
     def call(self, function: str, argument: Any = None) -> Any:
@@ -87,6 +87,20 @@ def test_strings_are_one_each_while_the_table_grows_and_shrinks() -> None:
         assert one.call("grow", 50) == "all are one"
         assert one.call("words") == other.call("words") == "all are one"
     assert other.call("grow", 1_000) == "all are one"
+
+
+def test_strings_are_one_each_when_the_table_grows_for_want_of_memory() -> None:
+    """Lua then collects what it can, in the middle of making room for a string."""
+    results = set()
+    for limit in range(60_000, 420_000, 4_000):
+        state = State(program(), memory_limit=limit)
+        try:
+            for count in (300, 20, 600, 20, 1_200, 20, 2_400):
+                results.add(state.call("grow", count))
+                results.add(state.call("forget"))
+        except _core.LuaViolation as violation:
+            results.add(violation.kind)
+    assert results == {"all are one", "memory"}
 
 
 def test_what_a_state_has_made_before_it_gets_its_program_stays_one() -> None:
