@@ -40,6 +40,7 @@ include "objects.pyx"       # host objects for the privileged modules
 include "flat.pyx"          # values between Lua and Python
 include "host.pyx"          # calls from Lua into Python
 include "program.pyx"       # compiled Lua
+include "image.pyx"         # strings and code that states share
 include "sandbox.pyx"       # what a script sees
 include "stackdump.pyx"     # the Lua stacks of a process that hangs or crashes
 include "state.pyx"         # LuaState, Pool: what Python holds

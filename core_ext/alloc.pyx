@@ -197,7 +197,10 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
     cdef StateC *st = <StateC *>ud
     cdef size_t had = old_size if block != NULL else 0
     cdef bint is_object = block == NULL and LUA_TTABLE <= old_size <= LUA_TTHREAD
+    cdef bint is_strings
     cdef uint64_t *header
+    if block == NULL and st.apart:
+        join_shared(st)
     if new_size == 0:
         if block != NULL:
             free_block(st, block, had)
@@ -218,7 +221,10 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
             header[0] = st.serial
             header[1] = 0
     else:
+        is_strings = st.shared != NULL and block == global_of(st.L).buckets and new_size > had
         block = resized(st, block, had, new_size)
+        if is_strings and block != NULL:
+            string_table_grows(st, <LuaText **>block, had, new_size)
     if block != NULL:
         st.refused_size = 0
     return block
@@ -268,6 +274,20 @@ cdef void arena_free(StateC *st) noexcept nogil:
         large_free(st, st.large)
     st.L = NULL
     st.used = st.held = 0
+
+
+cdef int blocks_of(const StateC *st) noexcept nogil:
+    """How many blocks the state has taken from the system."""
+    cdef int count = 0
+    cdef const Chunk *chunk = st.chunks
+    cdef const LargeBlock *large = st.large
+    while chunk != NULL:
+        count += 1
+        chunk = chunk.next
+    while large != NULL:
+        count += 1
+        large = large.next
+    return count
 
 
 cdef enum:
