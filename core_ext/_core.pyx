@@ -34,6 +34,7 @@ include "json.pyx"          # JSON as scripts call it
 include "proto.pyx"         # protobuf messages to Lua tables and back
 include "envelope.pyx"      # whose an activation is, and what is in it
 include "delivery.pyx"      # how activations come and completions go
+include "permits.pyx"       # permits for polls and tasks
 include "payload.pyx"       # Temporal payloads
 include "random.pyx"        # the run's own random numbers
 include "objects.pyx"       # host objects for the privileged modules

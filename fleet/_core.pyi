@@ -1,7 +1,11 @@
 """The native core: Lua states, their scheduler, codecs and limits. See core_ext/types.pxd for the design."""
 
+import asyncio
+import contextvars
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from temporalio.worker import SlotMarkUsedContext, SlotReleaseContext, SlotReserveContext
 
 class LuaSyntaxError(Exception):
     """A Lua file that does not compile; the text has file:line."""
@@ -46,6 +50,61 @@ def activation_head(activation: bytes, run_id: int, is_replaying: int, jobs: int
 
 def completion_head(completion: bytes, successful: int, failed: int, commands: int, /) -> tuple[bool, int]:
     """(has the task failed, sorts of its commands as a bit set of field numbers); the arguments are field numbers."""
+
+class Permit:
+    """A permit that the SDK holds. One that it drops is free."""
+
+class PermitRequest:
+    """A poll that asks for a permit. The bridge takes it for a future of asyncio's."""
+
+    def add_done_callback(self, callback: Callable[[PermitRequest], object], /, *, context: object = None) -> None:
+        """Call it with this when the permit is granted: on whatever thread, at once if it is."""
+
+    def result(self) -> Permit:
+        """The permit, once."""
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more."""
+
+class Permits:
+    """The permits for one kind of tasks on one task queue; a slot supplier, as the bridge sees it."""
+
+    def __init__(self, words: memoryview, most: int, /, *, is_shared: bool, is_eager: bool) -> None:
+        """words: the worker's words in the page. most: the limit of the entry's own options, never exceeded. is_shared:
+        there are polls for the tasks of cached runs too. is_eager: tasks come without a poll too."""
+
+    @property
+    def limit(self) -> int:
+        """How many permits may be held now."""
+
+    def reserve_slot(self, ctx: SlotReserveContext, created: Callable[[PermitRequest], object], /) -> PermitRequest:
+        """A PermitRequest, which `created` is called with too."""
+
+    def try_reserve_slot(self, ctx: SlotReserveContext, /) -> Permit | None:
+        """A permit for a task that comes without a poll, None without a free one."""
+
+    def mark_slot_used(self, ctx: SlotMarkUsedContext, /) -> None:
+        """A task has come."""
+
+    def release_slot(self, ctx: SlotReleaseContext, /) -> None:
+        """The task has ended, or the poll without one."""
+
+    def serve(self) -> None:
+        """Grant what waits, in order, as far as the limit allows; bring the sums up to date."""
+
+class PermitLoop:
+    """Stands in for the event loop where temporalio's bridge asks it to await a PermitRequest."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, /) -> None:
+        """loop: what everything else goes to."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future of the loop's."""
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], /, *args: object, context: contextvars.Context | None = None
+    ) -> None:
+        """Call at once; what has arguments, as results of the bridge's own futures have, on the loop."""
 
 class Delivery:
     """Stands in for the event loop in calls of temporalio's bridge, and for the future of a poll."""

@@ -6,18 +6,24 @@ activities of somebody else's worker) and ``ContextInterceptor`` make them Tempo
 
 from __future__ import annotations
 
-from .activities import CONTEXT_HEADER, ContextInterceptor, activity_definitions, named_activity_definitions
+from .activities import ContextInterceptor, activity_definitions, named_activity_definitions
 from .call import Functions
-from .context import ActivityContext
+from .context import CONTEXT_HEADER, ActivityContext
 from .failure import FunctionFailed, LuaApplicationError
+from .finished import Outcome
+from .tasks import ActivityTasks, Running, Task
 
 __all__ = [
     "CONTEXT_HEADER",
     "ActivityContext",
+    "ActivityTasks",
     "ContextInterceptor",
     "FunctionFailed",
     "Functions",
     "LuaApplicationError",
+    "Outcome",
+    "Running",
+    "Task",
     "activity_definitions",
     "named_activity_definitions",
 ]

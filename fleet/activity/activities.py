@@ -1,12 +1,11 @@
-"""Lua functions as Temporal activities (spec/activities.md, sections 1 and 2; decisions 2, 3, 33 and 34)."""
+"""Lua functions as activities of a temporalio Worker."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from temporalio import activity
@@ -15,16 +14,15 @@ from temporalio.common import RawValue
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from fleet._core import LuaError
-from fleet.metrics.work import count_activity, expect_activity
+from fleet.metrics.work import expect_activity
 
 from . import payloads
 from .call import Functions
-from .context import ActivityContext
-from .failure import FunctionFailed, LuaApplicationError
-from .recorded import RECORDED, Recorded
-
-CONTEXT_HEADER = "lua-fleet-context"
-"""The header that carries the values of ``ctx`` from a workflow to its activities."""
+from .context import CONTEXT_HEADER, ActivityContext
+from .execution import Execution, unknown_activity
+from .failure import LuaApplicationError
+from .finished import finished
+from .recorded import RECORDED, Asker, Recorded
 
 _context: ContextVar[bytes | None] = ContextVar("lua-fleet-context", default=None)
 
@@ -60,18 +58,16 @@ def activity_definitions(functions: Functions, worker_id: str) -> list[Callable[
     async def lua_activity(args: Sequence[RawValue]) -> RawValue:
         entry_id = activity.info().activity_type
         if entry_id in RECORDED:
-            return await _record(RECORDED[entry_id], args)
+            return await _record(RECORDED[entry_id], _payloads(args))
         if entry_id not in served:
-            raise LuaApplicationError(
-                LuaError(
-                    f"no handler registered for target {entry_id}: it is no activity of the worker {worker_id}",
-                    "NOT_FOUND",
-                    True,
-                )
-            )
-        return await _execute(functions, entry_id, [arg.payload.SerializeToString() for arg in args], client)
+            raise unknown_activity(entry_id, worker_id)
+        return await _execute(functions, entry_id, _payloads(args), client)
 
     return [lua_activity]
+
+
+def _payloads(args: Sequence[RawValue]) -> list[bytes]:
+    return [arg.payload.SerializeToString() for arg in args]
 
 
 def named_activity_definitions(functions: Functions, worker_id: str) -> list[Callable[..., Any]]:
@@ -86,15 +82,16 @@ def named_activity_definitions(functions: Functions, worker_id: str) -> list[Cal
     return [_named(functions, entry.id, client) for entry in functions.app.activities_of(worker_id)] + own
 
 
-async def _record(recorded: Recorded, args: Sequence[RawValue]) -> RawValue:
-    result = await recorded([arg.payload.SerializeToString() for arg in args])
-    return RawValue(Payload.FromString(result))
+async def _record(recorded: Recorded, arguments: list[bytes]) -> RawValue:
+    info = activity.info()
+    asker = Asker(activity.client(), info.workflow_run_id or "", info.activity_id)
+    return RawValue(Payload.FromString(await recorded(arguments, asker)))
 
 
 def _named_record(name: str, recorded: Recorded) -> Callable[..., Any]:
     @activity.defn(name=name)
     async def recorded_activity(*args: Any) -> RawValue:
-        return RawValue(Payload.FromString(await recorded([payloads.encode(arg) for arg in args])))
+        return await _record(recorded, [payloads.encode(arg) for arg in args])
 
     return recorded_activity
 
@@ -122,36 +119,15 @@ def _named(functions: Functions, entry_id: str, client: str) -> Callable[..., An
 async def _execute(functions: Functions, entry_id: str, arguments: list[bytes], client: str) -> RawValue:
     info = activity.info()
     context = ActivityContext(
-        info=_info(info),
+        describe=partial(_info, info),
         send=_send,
         canceled=_cancellation,
         details=_earlier_details(info.heartbeat_details),
         client=client,
     )
-    began, outcome, encoded = time.monotonic(), "failed", 0
-    beating = None
-    if info.heartbeat_timeout and not info.is_local:
-        beating = asyncio.get_running_loop().create_task(_beat(context, info.heartbeat_timeout.total_seconds() / 3))
-    try:
-        result = await functions.call(entry_id, arguments, context=_context.get(), activity=context)
-        outcome, encoded = "completed", len(result)
-    except FunctionFailed as failed:
-        raise LuaApplicationError(failed.error) from None
-    except asyncio.CancelledError:
-        outcome = "canceled"
-        raise
-    finally:
-        count_activity(entry_id, outcome, time.monotonic() - began, sum(map(len, arguments)), encoded)
-        if beating is not None:
-            beating.cancel()
-    return RawValue(Payload.FromString(result))
-
-
-async def _beat(context: ActivityContext, seconds: float) -> None:
-    """Heartbeat for the script: a cancellation reaches an activity in the answer to a heartbeat only (decision 34)."""
-    while True:
-        context.beat()
-        await asyncio.sleep(seconds)
+    heartbeat = info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout and not info.is_local else 0.0
+    execution = Execution(functions, entry_id, arguments, _context.get(), context, heartbeat)
+    return RawValue(Payload.FromString(await finished(execution.begin, execution.cancel)))
 
 
 def _send(details: list[bytes]) -> None:

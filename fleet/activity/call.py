@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from fleet import _core
@@ -16,6 +17,7 @@ from fleet.registry import App
 from . import local_calls, payloads
 from .context import ActivityContext
 from .failure import FunctionFailed, crashed
+from .finished import finished
 from .running import Call
 from .shared import SharedResources
 from .turns import Turns
@@ -150,11 +152,7 @@ class Functions:
 
     async def run(self, call: Call, arguments: Sequence[bytes]) -> bytes:
         """Run a prepared call; result and errors are those of ``call``."""
-        self.running += 1
-        try:
-            return await call.run(list(arguments))
-        finally:
-            self.running -= 1
+        return await finished(partial(call.begin, list(arguments)), call.cancel)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that ``close`` waits for, and that is not lost while nobody else holds it."""

@@ -6,9 +6,10 @@ Workflows run them as local activities, so they are done where the workflow task
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from temporalio import activity
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import (
@@ -21,24 +22,34 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from . import payloads
 
-Recorded = Callable[[list[bytes]], Awaitable[bytes]]
+
+@dataclass(frozen=True)
+class Asker:
+    """Who has something recorded: the activity ``activity_id`` of a run, on a worker that polls with ``client``."""
+
+    client: Client
+    run_id: str
+    activity_id: str
 
 
-async def random(arguments: list[bytes]) -> bytes:
+Recorded = Callable[[list[bytes], Asker], Coroutine[Any, Any, bytes]]
+
+
+async def random(arguments: list[bytes], asker: Asker) -> bytes:
     """Randomness of the operating system, for ``crypto``: argument 1 is the number of bytes."""
     return payloads.encode(os.urandom(payloads.decode(arguments[0])))
 
 
-async def terminate(arguments: list[bytes]) -> bytes:
+async def terminate(arguments: list[bytes], asker: Asker) -> bytes:
     """``process.terminate`` of the workflow with the id of argument 1 in the namespace of argument 2: did it run?
 
     A worker that dies, or drops the run, before history has the answer makes the request once more: what the first one
     has ended counts as running. Raises ApplicationError, of an error kind, when the server will not have it.
     """
     workflow_id, namespace = (payloads.decode(argument) for argument in arguments)
-    client, info = activity.client(), activity.info()
+    client = asker.client
     target = WorkflowExecution(workflow_id=workflow_id)
-    mark = Payload.FromString(payloads.encode(f"{info.workflow_run_id}/{info.activity_id}"))
+    mark = Payload.FromString(payloads.encode(f"{asker.run_id}/{asker.activity_id}"))
     request = TerminateWorkflowExecutionRequest(
         namespace=namespace,
         workflow_execution=target,

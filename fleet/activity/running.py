@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fleet import _core
@@ -15,6 +17,7 @@ from fleet.registry import EnvRegistry
 
 from .context import ActivityContext
 from .failure import FunctionFailed, crashed
+from .finished import Outcome
 
 if TYPE_CHECKING:
     from .call import Functions
@@ -66,16 +69,19 @@ class Call:
     """
 
     __slots__ = (
+        "_blocked",
         "_canceled",
+        "_cleanup",
+        "_context",
         "_events",
         "_functions",
         "_gave_up",
         "_kept",
         "_killed",
         "_last_kept",
+        "_over",
         "_pending",
         "_state",
-        "_waiter",
         "activity",
         "context",
         "depth",
@@ -99,8 +105,11 @@ class Call:
         self._state = state
         self._events: list[list[Any]] = []
         self._pending: dict[int, asyncio.Task[None] | asyncio.TimerHandle] = {}
-        self._waiter: asyncio.Future[None] | None = None
+        self._over: Callable[[Outcome], None] | None = None
+        self._context: Context
+        self._blocked = False
         self._canceled = False
+        self._cleanup: asyncio.TimerHandle | None = None
         self._gave_up = False
         self._killed: LuaError | None = None
         self._kept: dict[int, tuple[Any, Callable[[], None]]] = {}
@@ -181,51 +190,62 @@ class Call:
 
     # ---- the driver
 
-    async def run(self, payloads: list[bytes]) -> bytes:
-        """Run to the end.
-
-        Returns the encoded payload of the result. Raises FunctionFailed; Replaced; CancelledError if the task was
-        cancelled and the script ended with that.
+    def begin(self, payloads: list[bytes], over: Callable[[Outcome], None]) -> None:
+        """Run. ``over`` is called once, perhaps before this returns: with the encoded payload of the result, or with
+        FunctionFailed, Replaced, or CancelledError when the call was cancelled and the script ended with that.
         """
+        self._over = over
+        self._context = copy_context()
+        self._functions.running += 1
         self._events.append(["start", payloads, self.context])
-        give_up: asyncio.TimerHandle | None = None
-        outcome: bytes | LuaError = LuaError("operation canceled", "CANCELED", False)
+        self._step_on()
+
+    def cancel(self) -> None:
+        """Tell the script that its operation is cancelled. It may clean up for a while; the second time it ends."""
+        if self._over is None:
+            return
+        if self._canceled:
+            self._finish(asyncio.CancelledError())
+            return
+        self._canceled = True
+        details = self.activity.canceled() if self.activity is not None else None
+        self._events.append(["cancel", LuaError("operation canceled", "CANCELED", False, details)])
+        self._cleanup = asyncio.get_running_loop().call_later(self._functions.cleanup_seconds, self._give_up)
+        self._wake()
+
+    def _go(self) -> None:
+        if self._over is None:
+            return
+        if self._gave_up:
+            seconds = self._functions.cleanup_seconds
+            late = f"{self.entry_id} had not ended {seconds:g} s after its cancellation"
+            self._finish(asyncio.CancelledError(late))
+        elif self._killed is not None:
+            self._finish(FunctionFailed(self._killed))
+        else:
+            self._step_on()
+
+    def _step_on(self) -> None:
+        """Step, and see to it that the next step comes when there is something for it."""
+        outcome: Outcome | None = None
         try:
-            while True:
-                out = self._step()
-                if self._state.stopped:
-                    if out.get("upgrade") is not None:
-                        # The process goes on, without this call.
-                        self.process = None
-                        raise Replaced(out["upgrade"], self._events)
-                    outcome = self._outcome(out)
-                    return outcome
+            out = self._step()
+            if self._state.stopped:
+                outcome = self._outcome(out)
+            else:
                 if self.process is not None:
                     self.process.stepped(out["unread"] + len(self._events))
-                self._begin(out["outbox"])
-                try:
-                    await self._pause()
-                except asyncio.CancelledError:
-                    if self._canceled:
-                        raise
-                    self._canceled = True
-                    details = self.activity.canceled() if self.activity is not None else None
-                    self._events.append(["cancel", LuaError("operation canceled", "CANCELED", False, details)])
-                    give_up = asyncio.get_running_loop().call_later(self._functions.cleanup_seconds, self._give_up)
-                if self._gave_up:
-                    seconds = self._functions.cleanup_seconds
-                    raise asyncio.CancelledError(f"{self.entry_id} had not ended {seconds:g} s after its cancellation")
-                if self._killed is not None:
-                    raise FunctionFailed(self._killed)
-        except FunctionFailed as failed:
-            outcome = failed.error
-            raise
-        finally:
-            if give_up is not None:
-                give_up.cancel()
-            self._close()
-            if self.process is not None:
-                self.process.ended(outcome)
+                self._serve(out["outbox"])
+        except Exception as error:
+            outcome = error
+        if outcome is not None:
+            self._finish(outcome)
+        elif self._state.runnable:
+            self._functions.turns.next(partial(self._context.run, self._go))
+        else:
+            self._blocked = True
+            if self._events or self._gave_up or self._killed is not None:
+                self._wake()
 
     def _step(self) -> Any:
         events, self._events = self._events, []
@@ -237,37 +257,39 @@ class Call:
         except (_core.LuaValueError, MemoryError) as error:
             raise FunctionFailed(crashed(self.entry_id, f"an answer cannot be given to the script: {error}")) from error
 
-    async def _pause(self) -> None:
-        if self._state.runnable:
-            await self._functions.turns.next()
-        elif not self._events and not self._gave_up and self._killed is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-
-    def _outcome(self, out: dict[str, Any]) -> bytes:
+    def _outcome(self, out: dict[str, Any]) -> Outcome:
+        if out.get("upgrade") is not None:
+            # The process goes on, without this call.
+            self.process = None
+            return Replaced(out["upgrade"], self._events)
         error: LuaError | None = out.get("error")
-        if error is not None:
-            if self._canceled and error.kind == "CANCELED":
-                # No class of our own: asyncio.timeout wants this very one.
-                raise asyncio.CancelledError(text(error.message))
-            raise FunctionFailed(error)
-        if self._canceled:
-            # The script was told and finished its work all the same: the cancellation ends here.
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-        return raw(out["result"])
+        if error is None:
+            return raw(out["result"])
+        if self._canceled and error.kind == "CANCELED":
+            # No class of our own: asyncio.timeout wants this very one.
+            return asyncio.CancelledError(text(error.message))
+        return FunctionFailed(error)
+
+    def _finish(self, outcome: Outcome) -> None:
+        over, self._over = self._over, None
+        self._blocked = False
+        self._functions.running -= 1
+        if self._cleanup is not None:
+            self._cleanup.cancel()
+        self._close()
+        if self.process is not None:
+            self.process.ended(_told(outcome))
+        assert over is not None
+        over(outcome)
 
     def _give_up(self) -> None:
         self._gave_up = True
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._blocked:
+            self._blocked = False
+            asyncio.get_running_loop().call_soon(self._go, context=self._context)
 
     def discard(self) -> None:
         """Free a call that will not be run."""
@@ -288,7 +310,7 @@ class Call:
 
     # ---- requests and host functions
 
-    def _begin(self, outbox: Any) -> None:
+    def _serve(self, outbox: Any) -> None:
         """Start what the script asked for in this step; an empty Lua table arrives as a dict."""
         for number, name, arguments in outbox or ():
             if name == "abandon":
@@ -330,3 +352,10 @@ class Call:
         if pure is not None:
             return pure(*arguments)
         return self._functions.call_host[name](self, *arguments)
+
+
+def _told(outcome: Outcome) -> bytes | LuaError:
+    """How a call ended, to those who know it as a process."""
+    if isinstance(outcome, bytes):
+        return outcome
+    return outcome.error if isinstance(outcome, FunctionFailed) else LuaError("operation canceled", "CANCELED", False)

@@ -7,10 +7,10 @@ all this fits.
 
 from __future__ import annotations
 
-from .bridge import eviction, serialized
+from .bridge import eviction, grant_directly, serialized
 from .fitness import fits, misfit
-from .lane import Run
 from .replay import LaneReplayer
 from .worker import take_lane
+from .workflows import Run
 
-__all__ = ["LaneReplayer", "Run", "eviction", "fits", "misfit", "serialized", "take_lane"]
+__all__ = ["LaneReplayer", "Run", "eviction", "fits", "grant_directly", "misfit", "serialized", "take_lane"]

@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import _set_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import temporalio
 import temporalio.bridge.worker as bridge
 from temporalio.api.history.v1 import History
+from temporalio.bridge.proto import NamespaceInfo
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker, WorkerTuner
 
-from fleet._core import Delivery
+from fleet._core import Delivery, PermitLoop, Permits
 
 log = logging.getLogger(__name__)
 
@@ -36,44 +38,48 @@ _NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 
 class Core:
-    """The workflow side of a core worker: serialized activations out, serialized completions in.
+    """One side of a core worker: serialized tasks out, serialized completions in.
 
     Made and used on one event loop, which calls what it is given.
 
-    ref: the bridge's worker.
+    poll, complete: the bridge's methods of that side. what: is completed, in log lines.
     """
 
-    def __init__(self, ref: Any) -> None:
-        self._ref = ref
+    def __init__(self, poll: Callable[[], Any], complete: Callable[[bytes], Any], what: str) -> None:
+        self._what = what
+        self._poll = poll
+        self._complete = complete
         self._loop = asyncio.get_running_loop()
         self._delivery: Any = None
 
-    def listen(self, activated: Callable[[bytes], None], ended: Callable[[Exception], None]) -> None:
-        """Say what polls end with: an activation, or an error, which is CoreClosed when there are no more; and poll."""
-        self._delivery = Delivery(self._loop.call_soon_threadsafe, activated, ended)
+    def listen(self, taken: Callable[[bytes], None], ended: Callable[[Exception], None]) -> None:
+        """Say what polls end with: a task, or an error, which is CoreClosed when there are no more; and poll."""
+        self._delivery = Delivery(self._loop.call_soon_threadsafe, taken, ended)
+        self.poll()
+
+    def poll(self) -> None:
+        """Ask for a task: after each that was taken, once."""
+        self._delivery.poll()
         _set_running_loop(self._delivery)
         try:
-            self._ref.poll_workflow_activation()
+            self._poll()
         finally:
             _set_running_loop(self._loop)
 
-    def answer(self, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
-        """Hand in the completion of the last activation and poll for the next, both beginning now. Raises ValueError
-        when the bytes are no valid message. What else goes wrong is logged: the server gives the task out again.
+    def complete(self, id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
+        """Begin to hand in a completion. Raises ValueError when the bytes are no valid message. What else goes wrong is
+        logged: the server gives the task out again.
 
-        run_id: whose it is. arrived: called when the core has dealt with it.
+        id: whose it is, in log lines. arrived: called when the core has dealt with it.
         """
-        delivery, ref = self._delivery, self._ref
-        delivery.completion(run_id, _failed, arrived)
+        delivery = self._delivery
+        delivery.completion(id, self._failed, arrived)
         _set_running_loop(delivery)
         try:
-            try:
-                ref.complete_workflow_activation(completion)
-            except BaseException:
-                delivery.withdraw()
-                raise
-            delivery.poll()
-            ref.poll_workflow_activation()
+            self._complete(completion)
+        except BaseException:
+            delivery.withdraw()
+            raise
         finally:
             _set_running_loop(self._loop)
 
@@ -84,12 +90,36 @@ class Core:
         if len(self._delivery):
             await settled.wait()
 
+    def _failed(self, id: str, error: Exception) -> None:
+        log.error("Failed completing %s %s", self._what, id, exc_info=error)
 
-def _failed(run_id: str, error: Exception) -> None:
-    log.error("Failed completing activation on workflow with run ID %s", run_id, exc_info=error)
+
+class WorkflowCore(Core):
+    """The workflow side: activations out.
+
+    ref: the bridge's worker.
+    """
+
+    def __init__(self, ref: Any) -> None:
+        what = "activation on workflow with run ID"
+        super().__init__(ref.poll_workflow_activation, ref.complete_workflow_activation, what)
 
 
-class WorkflowSide(Protocol):
+class ActivityCore(Core):
+    """The activity side: activity tasks out, heartbeats in.
+
+    ref: the bridge's worker.
+
+    Attributes:
+        heartbeat: takes a serialized ActivityHeartbeat. Raises what the core has against it.
+    """
+
+    def __init__(self, ref: Any) -> None:
+        super().__init__(ref.poll_activity_task, ref.complete_activity_task, "activity")
+        self.heartbeat: Callable[[bytes], None] = ref.record_activity_heartbeat
+
+
+class Side(Protocol):
     """What a temporalio Worker asks of the part of it that runs workflows."""
 
     async def run(self) -> None:
@@ -102,43 +132,98 @@ class WorkflowSide(Protocol):
         """After `run` has raised: answer what the core still holds."""
 
 
+class ActivitySide(Side, Protocol):
+    """What it asks of the one that runs activities."""
+
+    async def wait_all_completed(self) -> None:
+        """Wait until each activity has ended, and the core knows it."""
+
+
 class WorkerParts:
     """The private parts of a temporalio Worker that has not begun to run."""
 
     def __init__(self, worker: Worker) -> None:
         """Raises what is missing in the installed SDK."""
         self._worker: Any = worker
-        self._sdk: Any = self._worker._workflow_worker
+        self._workflows: Any = self._worker._workflow_worker
+        self._activities: Any = self._worker._activity_worker
         self._bridge: Any = self._worker._bridge_worker
-        for method in ("run", "notify_shutdown", "drain_poll_queue"):
-            getattr(self._sdk, method)
+        methods = ("run", "notify_shutdown", "drain_poll_queue")
+        for method in methods if self._workflows is not None else ():
+            getattr(self._workflows, method)
+        for method in (*methods, "wait_all_completed"):
+            getattr(self._activities, method)
+
+    @property
+    def has_workflows(self) -> bool:
+        """Whether the worker runs workflows; all run activities, if only local ones."""
+        return self._workflows is not None
 
     @property
     def converter(self) -> DataConverter:
         """The data converter of the worker."""
-        converter: DataConverter = self._sdk._data_converter
+        converter: DataConverter = self._activities._data_converter
         return converter
 
-    @property
-    def obstacle(self) -> str:
-        """What the worker has that only the SDK's own code serves; "" without any. All of its workflows are Lua."""
+    def obstacle(self, interceptors: Sequence[Interceptor]) -> str:
+        """What the worker has that only the SDK's own code serves; "" without any. All that it runs is Lua.
+
+        interceptors: those whose work is done on the lane as well.
+        """
         if self.converter.payload_codec is not None:
             return "its client has a payload codec"
         if self.converter.external_storage is not None:
             return "its client stores payloads elsewhere"
-        if self._sdk._interceptor_classes:
+        if self._workflows is not None and self._workflows._interceptor_classes:
             return "it has a workflow interceptor"
-        if self._sdk._debug_mode:
+        for interceptor in self._activities._interceptors:
+            looks = type(interceptor).intercept_activity is not Interceptor.intercept_activity
+            if looks and interceptor not in interceptors:
+                return "it has an activity interceptor"
+        if self._workflows is not None and self._workflows._debug_mode:
             return "debug mode is on"
         return ""
 
-    def core(self) -> Core:
-        """The core of the worker. To be called on the event loop on which it will run."""
-        return Core(self._bridge._ref)
+    def workflow_core(self) -> WorkflowCore:
+        """The workflow side of the worker's core. To be called on the event loop on which it will run."""
+        return WorkflowCore(self._bridge._ref)
 
-    def replace(self, side: WorkflowSide) -> None:
-        """Let `side` run the workflows in place of the SDK's code. Activities stay with that."""
-        self._worker._workflow_worker = side
+    def activity_core(self) -> ActivityCore:
+        """The activity side, likewise."""
+        return ActivityCore(self._bridge._ref)
+
+    def replace(self, workflows: Side | None, activities: ActivitySide) -> None:
+        """Let these run workflows and activities in place of the SDK's code; permits are granted off the event loop."""
+        self._bridge.validate = partial(_validate, self._bridge._ref)
+        if workflows is not None:
+            self._worker._workflow_worker = workflows
+        self._worker._activity_worker = activities
+
+
+async def _validate(ref: Any) -> Any:
+    """What `validate` of the SDK's bridge worker does. The core will ask for permits on the loop that then runs."""
+    loop = asyncio.get_running_loop()
+    _set_running_loop(PermitLoop(loop))  # type: ignore[arg-type]
+    try:
+        validated = ref.validate()
+    finally:
+        _set_running_loop(loop)
+    return NamespaceInfo.FromString(await validated)
+
+
+def grant_directly(tuner: WorkerTuner, workflows: Permits, activities: Permits) -> None:
+    """Let the core ask these for permits, and not what the tuner says on the SDK's public interface."""
+    convert: Callable[[], bridge.TunerHolder] = tuner._to_bridge_tuner
+    supplier: Callable[[Permits], Any] = vars(bridge)["BridgeCustomSlotSupplier"]
+
+    def direct() -> bridge.TunerHolder:
+        holder = convert()
+        holder.workflow_slot_supplier = supplier(workflows)
+        holder.activity_slot_supplier = supplier(activities)
+        return holder
+
+    # The tuner is a frozen dataclass.
+    object.__setattr__(tuner, "_to_bridge_tuner", direct)
 
 
 def eviction(worker: Worker) -> Callable[[str], None]:
@@ -166,13 +251,14 @@ def eviction(worker: Worker) -> Callable[[str], None]:
     return evict
 
 
-class ReplayCore(Core):
+class ReplayCore(WorkflowCore):
     """A core worker that replays histories. To be made on a running event loop."""
 
     def __init__(self, build_id: str) -> None:
         """build_id: of the code that replays."""
         worker, self._pusher = bridge.Worker.for_replay(Runtime.default()._core_runtime, _replay_config(build_id))
-        super().__init__(worker._ref)
+        self._ref = worker._ref
+        super().__init__(self._ref)
 
     async def push(self, workflow_id: str, history: bytes) -> None:
         """Begin to replay a serialized history."""

@@ -8,7 +8,7 @@ from temporalio.bridge.proto.workflow_activation import InitializeWorkflow, Remo
 from temporalio.workflow import NondeterminismError
 
 from .bridge import ReplayCore
-from .lane import Lane, Run, Start
+from .workflows import Run, Start, WorkflowLane
 
 _NO_FAILURE = {RemoveFromCache.EvictionReason.CACHE_FULL, RemoveFromCache.EvictionReason.LANG_REQUESTED}
 
@@ -23,7 +23,7 @@ class LaneReplayer:
         self._core = ReplayCore(build_id)
         self._over: asyncio.Future[Exception | None] | None = None
         self._start: Start | None = None
-        lane = Lane(self._core, self._started, self._evicted)
+        lane = WorkflowLane(self._core, self._started, self._evicted)
         self._running = asyncio.create_task(lane.run(), name="replay lane")
 
     async def replay(self, workflow_id: str, history: bytes, start: Start) -> Exception | None:

@@ -109,7 +109,7 @@ class _Present(Collector):
         lanes: dict[tuple[str, ...], float] = {
             (str(one["slot"]), one["lane"]): 1 for one in workers if one["pid"] and one["lane"]
         }
-        text = "1, with how a worker runs workflows as a label: fast, public, or mixed where its entries differ."
+        text = "1, with how a worker runs workflows and activities: fast, public, or mixed where its entries differ."
         yield _gauge("fleet_worker_lane", text, ("slot", "lane"), lanes)
         in_hand: dict[tuple[str, ...], float] = {}
         for queue in (queue for worker in workers for queue in worker["queues"]):

@@ -62,7 +62,7 @@ class Kind(IntEnum):
 
 
 class Lane(IntEnum):
-    """How a worker runs its workflows: a bit for each way, since its temporal.worker entries may differ."""
+    """How a worker runs workflows and activities: a bit for each way, since its temporal.worker entries may differ."""
 
     NONE = 0
     FAST = 1
@@ -154,7 +154,7 @@ class Slot:
         lua_bytes: bytes in the Lua states of its cached workflow runs.
         cached_runs: how many workflow runs it has cached.
         routing: what the server sends to its version.
-        lane: how it runs its workflows.
+        lane: how it runs workflows and activities.
     """
 
     beat = _Word(0)

@@ -119,8 +119,8 @@ class Settings:
         values.one_of("auto", "public"),
         "auto",
         unit="auto or public",
-        meaning="how workers run workflows: auto drives Temporal's core directly wherever that is possible; public"
-        " keeps to the SDK's own worker, which is slower",
+        meaning="how workers run workflows and activities: auto drives Temporal's core directly wherever that is"
+        " possible; public keeps to the SDK's own worker, which is slower",
         reason="both do the same; public is there to find out whether a trouble comes from the one",
     )
     recycle_age: float = _setting(

@@ -1,11 +1,16 @@
-"""Which way a worker runs its workflows: on the fast lane, or on the SDK's public interface."""
+"""Which way a worker runs: on the fast lane, or on the SDK's public interface."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from temporalio.bridge.proto.activity_task import Start
 from temporalio.bridge.proto.workflow_activation import InitializeWorkflow
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
+from fleet.activity import Running, Task
 from fleet.lane import Run, take_lane
 from fleet.registry import App, WorkerEntry
 from fleet.workflow import LuaRun, LuaWorkflow, LuaWorkflowRunner, Origin
@@ -13,13 +18,24 @@ from fleet.workflow import LuaRun, LuaWorkflow, LuaWorkflowRunner, Origin
 from .watch import Watch, WatchedRun, WatchedRunner
 
 
-async def on_lane(worker: Worker, entry: WorkerEntry, app: App, runner: LuaWorkflowRunner, watch: Watch | None) -> str:
-    """Let the workflows of `entry` in `worker`, which has not begun to run, run on the fast lane.
+async def on_lane(
+    worker: Worker,
+    entry: WorkerEntry,
+    app: App,
+    runner: LuaWorkflowRunner,
+    watch: Watch | None,
+    activities: Sequence[Callable[..., Any]],
+    make: Callable[[Start, Task], Running],
+    interceptors: Sequence[Interceptor],
+) -> str:
+    """Let `worker`, which serves `entry` and has not begun to run, run on the fast lane.
 
-    runner: runs them otherwise. watch: is told of each activation. Returns "", or why they stay on the public
-    interface.
+    runner, activities, interceptors: what it was given. watch: is told of each activation. make: makes what runs an
+    activity, with all that the interceptors do. Returns "", or why it stays on the public interface.
     """
     config = worker.config(active_config=True)
+    if any(own not in activities for own in config["activities"]):
+        return "a plugin of its client adds activities that are not Lua"
     if not all(issubclass(cls, LuaWorkflow) for cls in config["workflows"]):
         return "a plugin of its client adds workflows that are not Lua"
     if not isinstance(config["workflow_runner"], LuaWorkflowRunner | WatchedRunner):
@@ -47,4 +63,4 @@ async def on_lane(worker: Worker, entry: WorkerEntry, app: App, runner: LuaWorkf
         )
         return run if watch is None else WatchedRun(run_id, run, watch)
 
-    return await take_lane(worker, start)
+    return await take_lane(worker, start, make, interceptors)

@@ -133,7 +133,7 @@ async def _serve(job: WorkerJob, connect: Connector, told: asyncio.Event, ready:
             for warning in serving.warnings:
                 log.warning("%s", warning)
             for id, lane in serving.lanes.items():
-                log.info("entry %s runs workflows on the %s lane", id, lane.name.lower())
+                log.info("entry %s runs on the %s lane", id, lane.name.lower())
         ready.set()
         if not told.is_set():
             job.block.state = State.READY

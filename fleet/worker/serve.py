@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Client
-from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from fleet.activity import ContextInterceptor, Functions, activity_definitions
+from fleet.activity import ActivityTasks, ContextInterceptor, Functions, activity_definitions
 from fleet.lane import misfit
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
@@ -25,10 +25,11 @@ from .client import client_warnings
 from .declared import check_search_attributes
 from .lanes import on_lane
 from .lifecycle import Supervisor
+from .observed import Observer, ObservingInterceptor, observed
 from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
 from .version_watch import ServedVersion
-from .watch import ActivityWatch, Watch, WatchedRunner
+from .watch import Watch, WatchedRunner
 
 if TYPE_CHECKING:
     from fleet.http import HttpServer
@@ -64,7 +65,7 @@ class Serving:
         clients: a connected client for each temporal.client entry, by id.
         residents: the cached workflow runs.
         workers: the running workers, by id of their entry.
-        lanes: how each worker with workflows runs them, by id of its entry: Lane.FAST or Lane.PUBLIC.
+        lanes: how each worker runs workflows and activities, by id of its entry: Lane.FAST or Lane.PUBLIC.
         http: the running HTTP servers.
         warnings: options that have no effect, workers without the fast lane: one text each.
         versions: those that the workers run as, without those of unversioned workers.
@@ -117,7 +118,8 @@ async def serve(
     number, max_cached_workflows of each worker, holds beside it.
     watch: is told of each activation and activity.
     longest_default_grace: bounds how long activities may finish where the entry does not say it.
-    lane: run workflows on the fast lane (`fleet.lane`) where that is possible; False: on the SDK's public interface.
+    lane: run workflows and activities on the fast lane (`fleet.lane`) where that is possible; False: on the SDK's
+    public interface.
     Raises AppError when a Lua file does not compile, ConnectError, WorkerOptionsError, StartError,
     MissingSearchAttributes when a namespace lacks a search attribute that its client declares.
     """
@@ -205,16 +207,18 @@ async def _worker(
     kwargs = {**settings.kwargs, **({} if activities else {"no_remote_activities": True}), **overrides}
     if "deployment_config" in overrides:
         kwargs.pop("build_id", None)  # the SDK takes one of the two
-    interceptors: list[Interceptor] = [ContextInterceptor(), *([ActivityWatch(watch)] if watch is not None else [])]
+    observers: list[Observer] = [watch] if watch is not None else []
     if permits is not None:
         number = sorted(app.workers).index(entry.id)
-        kwargs = permits.tuned(number, kwargs)
-        interceptors += permits.interceptors(number)
+        kwargs = permits.tuned(number, kwargs, direct=lane and not await misfit())
+        observers += permits.observers(number)
+    interceptors = [ContextInterceptor(), ObservingInterceptor(observers)]
     runner = LuaWorkflowRunner(scripts, UnsandboxedWorkflowRunner(), residents=serving.residents)
+    definitions = activity_definitions(serving.functions, entry.id)
     worker = Worker(
         serving.clients[entry.client],
         workflows=workflows,
-        activities=activity_definitions(serving.functions, entry.id),
+        activities=definitions,
         interceptors=interceptors,
         workflow_runner=WatchedRunner(runner, watch) if watch is not None else runner,
         **kwargs,
@@ -224,12 +228,14 @@ async def _worker(
         serving.versions.add(ServedVersion(serving.clients[entry.client], deployment.version))
     if workflows:
         bound_by_bytes(worker, runner)
-        reason = await on_lane(worker, entry, serving.app, runner, watch) if lane else ""
-        serving.lanes[entry.id] = Lane.FAST if lane and not reason else Lane.PUBLIC
-        if reason:
-            serving.warnings.append(
-                f"entry {entry.id} runs workflows on temporalio's public interface, which is slower: {reason}"
-            )
+    reason = ""
+    if lane:
+        tasks = ActivityTasks(serving.functions, entry.id, worker)
+        make = observed(tasks.running, observers)
+        reason = await on_lane(worker, entry, app, runner, watch, definitions, make, interceptors)
+    serving.lanes[entry.id] = Lane.FAST if lane and not reason else Lane.PUBLIC
+    if reason:
+        serving.warnings.append(f"entry {entry.id} runs on temporalio's public interface, which is slower: {reason}")
     return worker
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import temporalio.workflow
@@ -14,9 +14,6 @@ from temporalio.bridge.proto.workflow_activation import RemoveFromCache, Workflo
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import (
-    ActivityInboundInterceptor,
-    ExecuteActivityInput,
-    Interceptor,
     WorkflowInstance,
     WorkflowInstanceDetails,
     WorkflowRunner,
@@ -85,43 +82,21 @@ class Watch:
         if turn:
             self._turn.release()
 
-    @contextmanager
-    def activity(self) -> Iterator[None]:
-        """An activity, for the length of a `with` block."""
+    def activity_begins(self) -> None:
+        """See Observer."""
         with self._lock:
             self._count(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._count(-1)
+
+    def activity_ended(self, error: BaseException | None, is_local: bool) -> None:
+        """See Observer."""
+        with self._lock:
+            self._count(-1)
 
     def _count(self, change: int) -> None:
         self._in_flight += change
         self._block.in_flight = self._in_flight
         if change < 0:
             self._block.progress = time.monotonic_ns()
-
-
-class ActivityWatch(Interceptor):
-    """Tells of activities."""
-
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
-
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        """See base class."""
-        return _ActivityInbound(next, self._watch)
-
-
-class _ActivityInbound(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, watch: Watch) -> None:
-        super().__init__(next)
-        self._watch = watch
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        with self._watch.activity():
-            return await self.next.execute_activity(input)
 
 
 class WatchedRunner(WorkflowRunner):

@@ -16,9 +16,10 @@ import pytest
 import pytest_asyncio
 from activity_apps import write_app
 from temporalio import workflow
-from temporalio.api.common.v1 import Payload
+from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflowservice.v1 import PauseActivityRequest, ResetActivityRequest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError, TimeoutType
@@ -35,11 +36,14 @@ from temporalio.worker import (
 
 from fleet.activity import (
     CONTEXT_HEADER,
+    ActivityTasks,
     ContextInterceptor,
     Functions,
     activity_definitions,
     named_activity_definitions,
 )
+from fleet.lane.bridge import WorkerParts
+from fleet.lane.worker import activity_side
 from fleet.server import EmbeddedServer
 
 
@@ -116,8 +120,9 @@ async def client() -> AsyncIterator[Client]:
 class Bench:
     """A worker of Lua functions and of CallActivity."""
 
-    def __init__(self, client: Client, root: Path, stack: AsyncExitStack) -> None:
+    def __init__(self, client: Client, root: Path, stack: AsyncExitStack, lane: bool) -> None:
         self.client = client
+        self.lane = lane
         self.queue = f"q-{uuid.uuid4()}"
         self._root = root
         self._stack = stack
@@ -142,6 +147,9 @@ class Bench:
             workflow_runner=UnsandboxedWorkflowRunner(),
             graceful_shutdown_timeout=timedelta(seconds=grace),
         )
+        if self.lane:
+            parts = WorkerParts(worker)
+            parts.replace(None, activity_side(parts, ActivityTasks(functions, "app:worker", worker).running))
         return await self._stack.enter_async_context(worker)
 
     async def start(self, activity: str, *args: Any, **options: Any) -> Any:
@@ -163,10 +171,10 @@ class Bench:
         return caught.value.cause, Failure()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(client: Client, tmp_path: Path) -> AsyncIterator[Bench]:
+@pytest_asyncio.fixture(loop_scope="module", params=["public", "lane"])
+async def bench(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as stack:
-        yield Bench(client, tmp_path, stack)
+        yield Bench(client, tmp_path, stack, request.param == "lane")
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -363,6 +371,47 @@ async def test_activity_cut_off_by_shutdown_runs_again_elsewhere(bench: Bench) -
     await worker.shutdown()
     await bench.serve({"slow": "return 'again'"})
     assert await handle.result() == "again"
+
+
+@pytest.mark.parametrize("how", ["pause", "reset"])
+async def test_an_activity_that_is_paused_or_reset_fails_with_that(bench: Bench, how: str) -> None:
+    await bench.serve({"waits": "require('time').sleep('20s')"})
+    handle = await bench.start("waits", attempts=3, heartbeat=0.3)
+    await started(handle)
+    activity = {"namespace": "default", "execution": WorkflowExecution(workflow_id=handle.id), "type": "app:waits"}
+    if how == "pause":
+        await bench.client.workflow_service.pause_activity(PauseActivityRequest(**activity))
+    else:
+        await bench.client.workflow_service.reset_activity(ResetActivityRequest(**activity))
+    assert (await last_failure(handle)).application_failure_info.type == f"Activity{how.title()}"
+    await handle.terminate()
+
+
+async def test_a_result_that_is_too_large_fails_the_activity(bench: Bench) -> None:
+    await bench.serve({"large": "return string.rep('x', 5 * 1024 * 1024)"})
+    _, failure = await bench.failure("large")
+    assert "size" in failure.message or "limit" in failure.message, failure
+
+
+async def test_a_failure_is_logged_once_with_what_it_belongs_to(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    await bench.serve({"fails": "error('no')"})
+    await bench.failure("fails")
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    if bench.lane:
+        assert record.getMessage().startswith("Activity failed: INTERNAL: fails.lua:2: no (app:fails, activity 1")
+        assert "fails.lua:2: in" in record.getMessage()
+    else:
+        assert "Completing activity as failed" in record.getMessage()
+
+
+async def last_failure(handle: Any) -> Failure:
+    """The failure of the pending activity's last attempt."""
+    for _ in range(400):
+        for pending in (await handle.describe()).raw_description.pending_activities:
+            if pending.HasField("last_failure"):
+                return pending.last_failure
+        await asyncio.sleep(0.02)
+    raise AssertionError("the activity has not failed")
 
 
 async def started(handle: Any) -> None:

@@ -21,7 +21,7 @@ CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "replay" / "
 def completions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What either lane hands in, in one order of fields: the SDK's worker writes its messages anew."""
     seen: list[bytes] = []
-    public, fast = Worker.complete_workflow_activation, Core.answer
+    public, fast = Worker.complete_workflow_activation, Core.complete
 
     def note(message: WorkflowActivationCompletion) -> None:
         seen.append(message.SerializeToString(deterministic=True))
@@ -35,7 +35,7 @@ def completions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         fast(self, run_id, completion, *more)
 
     monkeypatch.setattr(Worker, "complete_workflow_activation", publicly)
-    monkeypatch.setattr(Core, "answer", directly)
+    monkeypatch.setattr(Core, "complete", directly)
     return seen
 
 

@@ -21,6 +21,12 @@ FAN_OUT = """
 """
 
 
+@pytest.fixture(params=[True, False], ids=["lane", "public"])
+def lane(request: pytest.FixtureRequest) -> bool:
+    """Whether permits are handed to the core directly."""
+    return bool(request.param)
+
+
 @pytest.fixture
 async def impatient(tmp_path: Path) -> AsyncIterator[Bench]:
     """A bench on a server that lets a poll wait for 3 s, in place of a minute."""
@@ -56,7 +62,7 @@ class Most:
         self._task.cancel()
 
 
-async def test_permits_follow_the_page_and_the_backlog_drains(impatient: Bench) -> None:
+async def test_permits_follow_the_page_and_the_backlog_drains(impatient: Bench, lane: bool) -> None:
     bench = impatient
     bench.function("return { main = function() require('time').sleep('100ms') return 1 end }", "nap", modules="time")
     bench.workflow(FAN_OUT, modules="funcs")
@@ -64,7 +70,7 @@ async def test_permits_follow_the_page_and_the_backlog_drains(impatient: Bench) 
     activities, workflows = slot.tasks(0, Kind.ACTIVITY), slot.tasks(0, Kind.WORKFLOW)
     activities.permits, workflows.permits = 2, 2
     app = bench.load()
-    async with bench.serving(app, {"permits": WorkerPermits(slot)}) as serving:
+    async with bench.serving(app, {"permits": WorkerPermits(slot), "lane": lane}) as serving:
         most = Most(activities)
         first = await bench.start(serving)
         await until(lambda: activities.finished >= 6)
@@ -84,19 +90,19 @@ async def test_permits_follow_the_page_and_the_backlog_drains(impatient: Bench) 
     assert (activities.held, activities.used, workflows.used) == (0, 0, 0)
 
 
-async def test_two_workflow_permits_serve_new_runs_beside_cached_ones(impatient: Bench) -> None:
+async def test_two_workflow_permits_serve_new_runs_beside_cached_ones(impatient: Bench, lane: bool) -> None:
     bench = impatient
     bench.workflow("require('time').sleep('50ms') return 'done'", modules="time")
     slot = Page(1).slots[0]
     workflows = slot.tasks(0, Kind.WORKFLOW)
     workflows.permits = 2
-    async with bench.serving(bench.load(), {"permits": WorkerPermits(slot)}) as serving:
+    async with bench.serving(bench.load(), {"permits": WorkerPermits(slot), "lane": lane}) as serving:
         handles = [await bench.start(serving) for _ in range(10)]
         assert [await handle.result() for handle in handles] == ["done"] * 10
     assert workflows.finished >= 20
 
 
-async def test_activities_that_fail_are_counted_for_each_attempt(impatient: Bench) -> None:
+async def test_activities_that_fail_are_counted_for_each_attempt(impatient: Bench, lane: bool) -> None:
     bench = impatient
     bench.function("return { main = function(fail) if fail then error('no') end return 1 end }", "maybe")
     bench.workflow(
@@ -110,6 +116,6 @@ async def test_activities_that_fail_are_counted_for_each_attempt(impatient: Benc
     )
     slot = Page(1).slots[0]
     activities = slot.tasks(0, Kind.ACTIVITY)
-    async with bench.serving(bench.load(), {"permits": WorkerPermits(slot)}) as serving:
+    async with bench.serving(bench.load(), {"permits": WorkerPermits(slot), "lane": lane}) as serving:
         assert await (await bench.start(serving)).result() == "INTERNAL"
         assert (activities.finished, activities.failed) == (4, 3)

@@ -6,22 +6,30 @@ import asyncio
 import dataclasses
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import temporalio.client
+from temporalio import activity
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.converter import DataConverter, PayloadCodec
-from temporalio.worker import Interceptor, WorkflowInboundInterceptor
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import ActivityInboundInterceptor, Interceptor, WorkflowInboundInterceptor
 from temporalio.worker._workflow import _WorkflowWorker
 from workflow_bench import PUBLIC, Bench
 
-from fleet.lane import fitness, lane
+from fleet.lane import activities, fitness, workflows
 from fleet.supervisor.page import Lane, Page
 from fleet.worker.serve import serve
 from fleet.worker.watch import Watch
+
+
+@activity.defn
+async def foreign() -> None:
+    """An activity in Python."""
 
 
 class Codec(PayloadCodec):
@@ -34,6 +42,11 @@ class Codec(PayloadCodec):
 class Looking(Interceptor, temporalio.client.Interceptor):
     def workflow_interceptor_class(self, input: Any) -> type[WorkflowInboundInterceptor]:
         return WorkflowInboundInterceptor
+
+
+class LookingAtActivities(Interceptor, temporalio.client.Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return next
 
 
 @pytest.fixture
@@ -60,6 +73,8 @@ async def test_the_lane_can_be_left(echo: Bench) -> None:
     [
         ({"data_converter": dataclasses.replace(DataConverter.default, payload_codec=Codec())}, "payload codec"),
         ({"interceptors": [Looking()]}, "workflow interceptor"),
+        ({"interceptors": [LookingAtActivities()]}, "activity interceptor"),
+        ({"plugins": [SimplePlugin("tests", activities=[foreign])]}, "activities that are not Lua"),
     ],
 )
 async def test_what_only_the_sdk_serves_selects_it(echo: Bench, client_options: dict[str, Any], reason: str) -> None:
@@ -148,10 +163,10 @@ async def test_a_run_in_quarantine_is_not_run(bench: Bench) -> None:
 
 
 async def test_a_lane_that_breaks_ends_its_worker(echo: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: lane.Lane, activation: bytes) -> None:
+    def broken(self: workflows.WorkflowLane, activation: bytes) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr(lane.Lane, "_take", broken)
+    monkeypatch.setattr(workflows.WorkflowLane, "_take", broken)
     async with echo.serving(echo.load()) as serving:
         handle = await echo.start(serving, 7)
         with pytest.raises(RuntimeError, match="Workflow worker failed"):
@@ -159,6 +174,36 @@ async def test_a_lane_that_breaks_ends_its_worker(echo: Bench, monkeypatch: pyte
     monkeypatch.undo()
     async with echo.serving(echo.load()):
         assert await handle.result() == 7
+
+
+async def test_activities_that_break_the_lane_end_their_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: activities.ActivityLane, token: bytes, start: Any) -> None:
+        raise LookupError("a bug")
+
+    bench.function("return { main = function() return 7 end }", "seven")
+    bench.workflow("return (funcs.call('app:seven'))", modules="funcs")
+    monkeypatch.setattr(activities.ActivityLane, "_begin", broken)
+    async with bench.serving(bench.load()) as serving:
+        handle = await bench.start(serving)
+        with pytest.raises(RuntimeError, match="Activity worker failed"):
+            await serving.failed()
+    monkeypatch.undo()
+    async with bench.serving(bench.load()):
+        assert await handle.result() == 7
+
+
+async def test_a_worker_without_workflows_takes_it_too(bench: Bench) -> None:
+    bench.function("return { main = function(n) return n + 1 end }", "more")
+    async with bench.serving(bench.load()) as serving:
+        assert serving.lanes == {"app:worker": Lane.FAST}
+        result = await serving.clients["app:temporal"].execute_activity(
+            "app:more",
+            6,
+            id=f"more-{uuid.uuid4().hex[:8]}",
+            task_queue=bench.queue,
+            start_to_close_timeout=timedelta(seconds=10),
+        )
+        assert result == 7
 
 
 async def test_a_result_that_is_too_large_fails_its_task_alike(bench: Bench) -> None:

@@ -1,8 +1,7 @@
-"""Polls a core worker, runs each activation in Lua on the event loop, and answers before it looks for the next."""
+"""The workflows of a core worker: runs each activation on the event loop, and answers before it looks for the next."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -13,7 +12,8 @@ from temporalio.converter import DataConverter
 
 from fleet.workflow.envelope import EVICTION, activation_head
 
-from .bridge import Core, CoreClosed
+from .bridge import WorkflowCore
+from .polled import Polled
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ Evicted = Callable[[RemoveFromCache], None]
 """Told when a run has left the cache, and the core knows it."""
 
 
-class Lane:
+class WorkflowLane(Polled):
     """The runs of one core worker.
 
     core: where activations come from. start: makes runs. evicted: is told of each run that has gone. converter: makes
@@ -50,67 +50,27 @@ class Lane:
 
     def __init__(
         self,
-        core: Core,
+        core: WorkflowCore,
         start: Start,
         evicted: Evicted | None = None,
         *,
         converter: DataConverter = DataConverter.default,
     ) -> None:
-        self._core = core
+        super().__init__(core)
         self._start = start
         self._evicted = evicted
         self._converter = converter
         self._runs: dict[str, Run] = {}
-        self._over: asyncio.Future[None]
-        self._polling = False
-        self._drained: asyncio.Event | None = None
 
-    async def run(self) -> None:
-        """Until the core worker shuts down; what was completed has then arrived. Raises what polling fails with."""
-        self._over = asyncio.get_running_loop().create_future()
-        self._listen()
-        try:
-            await self._over
-        finally:
-            await self._core.settled()
-
-    async def drain(self) -> None:
-        """After `run` has raised: fail the tasks that the core worker still hands out, until it shuts down."""
-        self._drained = asyncio.Event()
-        if not self._polling:
-            self._listen()
-        await self._drained.wait()
-        await self._core.settled()
-
-    def _listen(self) -> None:
-        self._polling = True
-        self._core.listen(self._activated, self._ended)
-
-    def _activated(self, activation: bytes) -> None:
-        if not self._over.done():
-            try:
-                self._take(activation)
-                return
-            except Exception as error:
-                self._over.set_exception(error)
-        # The core does not shut down before it has an answer.
+    def _refuse(self, activation: bytes, /) -> None:
+        """See base class."""
         run_id, _, _ = activation_head(activation)
         completion = WorkflowActivationCompletion(run_id=run_id)
         completion.failed.failure.message = "Worker shutting down"
-        self._core.answer(run_id, completion.SerializeToString())
+        self._answer(run_id, completion.SerializeToString())
 
-    def _ended(self, error: Exception) -> None:
-        self._polling = False
-        if self._drained is not None:
-            self._drained.set()
-        if self._over.done():
-            return
-        if isinstance(error, CoreClosed):
-            self._over.set_result(None)
-        else:
-            self._over.set_exception(error)
-
-    def _take(self, activation: bytes) -> None:
+    def _take(self, activation: bytes, /) -> None:
+        """See base class."""
         run_id, is_replaying, jobs = activation_head(activation)
         if jobs == EVICTION:
             self._leave(run_id, WorkflowActivation.FromString(activation).jobs[0].remove_from_cache)
@@ -120,12 +80,17 @@ class Lane:
             completion = run.activate(activation, is_replaying, jobs)
         except Exception as error:
             log.exception("Failed handling activation on workflow with run ID %s", run_id)
-            self._core.answer(run_id, self._failed(run_id, error))
+            self._answer(run_id, self._failed(run_id, error))
             return
         try:
-            self._core.answer(run_id, completion)
+            self._answer(run_id, completion)
         except ValueError:
-            self._core.answer(run_id, run.refused())
+            self._answer(run_id, run.refused())
+
+    def _answer(self, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
+        """Hand in the completion of the last activation, and poll for the next."""
+        self._core.complete(run_id, completion, arrived)
+        self._core.poll()
 
     def _started(self, run_id: str, activation: bytes) -> Run:
         for job in WorkflowActivation.FromString(activation).jobs:
@@ -144,7 +109,7 @@ class Lane:
             # The run is gone all the same: the core waits for the answer, and a worker for the core.
             log.exception("Failed evicting workflow with run ID %s", run_id)
         evicted = self._evicted
-        self._core.answer(
+        self._answer(
             run_id,
             WorkflowActivationCompletion(run_id=run_id, successful=Success()).SerializeToString(),
             None if evicted is None else lambda: evicted(eviction),
