@@ -24,6 +24,8 @@ include "absent.pyx"        # explanations in place of what the sandbox does not
 include "libraries.pyx"     # the standard libraries: our own where the stock ones are not safe
 include "numbers.pyx"       # numbers to decimal text and back
 include "json_read.pyx"     # JSON text to Lua values
+include "json_strings.pyx"  # the strings of a JSON text
+include "json_numbers.pyx"  # the numbers of a JSON text
 include "json_write.pyx"    # Lua values to JSON text
 include "json_text.pyx"     # strings and numbers as JSON text
 include "json_members.pyx"  # the members of an object, in order
@@ -39,6 +41,7 @@ include "objects.pyx"       # host objects for the privileged modules
 include "flat.pyx"          # values between Lua and Python
 include "host.pyx"          # calls from Lua into Python
 include "program.pyx"       # compiled Lua
+include "image.pyx"         # strings and code that states share
 include "sandbox.pyx"       # what a script sees
 include "stackdump.pyx"     # the Lua stacks of a process that hangs or crashes
 include "state.pyx"         # LuaState, Pool: what Python holds

@@ -42,7 +42,7 @@ cdef inline size_t footprint(size_t size, int kind) noexcept nogil:
     return class_size(class_of(size + (HEADER if kind & OBJECTS else 0)))
 
 
-cdef void chunk_emptied(StateC *st, Chunk *chunk) noexcept nogil:
+cdef inline void chunk_emptied(StateC *st, Chunk *chunk) noexcept nogil:
     chunk.live -= 1
     if chunk.live == 0:
         st.empty_chunks += 1
@@ -85,7 +85,7 @@ cdef bint enter_chunk(StateC *st, int kind) noexcept nogil:
     return True
 
 
-cdef void *small_block(StateC *st, int kind, int number) noexcept nogil:
+cdef inline void *small_block(StateC *st, int kind, int number) noexcept nogil:
     cdef void *block = st.free_blocks[kind][number]
     cdef size_t size
     cdef Chunk *chunk
@@ -142,16 +142,15 @@ cdef void large_free(StateC *st, LargeBlock *large) noexcept nogil:
     free(large)
 
 
-cdef void *new_block(StateC *st, int kind, size_t size) noexcept nogil:
+cdef inline void *new_block(StateC *st, int kind, size_t size) noexcept nogil:
+    cdef size_t header = HEADER if kind & OBJECTS else 0
     cdef char *block
     if size > SMALL_BLOCK:
         block = <char *>large_block(st, NULL, size)
-    elif kind & OBJECTS:
-        block = <char *>small_block(st, kind, class_of(size + HEADER))
-        if block != NULL:
-            block += HEADER
     else:
-        block = <char *>small_block(st, kind, class_of(size))
+        block = <char *>small_block(st, kind, class_of(size + header))
+        if block != NULL:
+            block += header
     if block != NULL:
         st.used += footprint(size, kind)
     return block
@@ -161,7 +160,7 @@ cdef inline int kind_of(void *block, size_t size) noexcept nogil:
     return PLAIN if size > SMALL_BLOCK else <int>chunk_of(block).kind
 
 
-cdef void free_block(StateC *st, void *block, size_t size) noexcept nogil:
+cdef inline void free_block(StateC *st, void *block, size_t size) noexcept nogil:
     cdef int kind = kind_of(block, size)
     cdef int number
     st.used -= footprint(size, kind)
@@ -198,7 +197,10 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
     cdef StateC *st = <StateC *>ud
     cdef size_t had = old_size if block != NULL else 0
     cdef bint is_object = block == NULL and LUA_TTABLE <= old_size <= LUA_TTHREAD
+    cdef bint is_strings
     cdef uint64_t *header
+    if block == NULL and st.apart:
+        join_shared(st)
     if new_size == 0:
         if block != NULL:
             free_block(st, block, had)
@@ -219,7 +221,10 @@ cdef void *allocate(void *ud, void *block, size_t old_size, size_t new_size) noe
             header[0] = st.serial
             header[1] = 0
     else:
+        is_strings = st.shared != NULL and block == global_of(st.L).buckets and new_size > had
         block = resized(st, block, had, new_size)
+        if is_strings and block != NULL:
+            string_table_grows(st, <LuaText **>block, had, new_size)
     if block != NULL:
         st.refused_size = 0
     return block
@@ -269,6 +274,20 @@ cdef void arena_free(StateC *st) noexcept nogil:
         large_free(st, st.large)
     st.L = NULL
     st.used = st.held = 0
+
+
+cdef int blocks_of(const StateC *st) noexcept nogil:
+    """How many blocks the state has taken from the system."""
+    cdef int count = 0
+    cdef const Chunk *chunk = st.chunks
+    cdef const LargeBlock *large = st.large
+    while chunk != NULL:
+        count += 1
+        chunk = chunk.next
+    while large != NULL:
+        count += 1
+        large = large.next
+    return count
 
 
 cdef enum:

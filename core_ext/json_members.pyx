@@ -8,7 +8,7 @@ cdef bint text_less(const LuaText *a, const LuaText *b) noexcept nogil:
     return order < 0 or (order == 0 and size < other_size)
 
 
-cdef inline bint member_less(JsonMember *a, JsonMember *b) noexcept nogil:
+cdef inline bint member_less(const JsonMember *a, const JsonMember *b) noexcept nogil:
     return a.prefix < b.prefix if a.prefix != b.prefix else text_less(a.key, b.key)
 
 
@@ -29,7 +29,11 @@ cdef void sort_few(JsonMember *members, size_t count) noexcept nogil:
 
 cdef void sort_members(JsonMember *members, JsonMember *spare, size_t count) noexcept nogil:
     """Merge sort: never quadratic, whatever the keys. `spare` has room for half of them."""
-    cdef size_t half = count // 2, i = 0, j, k = 0
+    cdef size_t half = count // 2, from_second
+    cdef const JsonMember *first = spare
+    cdef const JsonMember *first_end = spare + half
+    cdef const JsonMember *second = members + half
+    cdef const JsonMember *second_end = members + count
     if count <= 12:
         sort_few(members, count)
         return
@@ -38,15 +42,14 @@ cdef void sort_members(JsonMember *members, JsonMember *spare, size_t count) noe
     if not member_less(&members[half], &members[half - 1]):
         return
     memcpy(spare, members, half * sizeof(JsonMember))
-    j = half
-    while i < half:
-        if j < count and member_less(&members[j], &spare[i]):
-            members[k] = members[j]
-            j += 1
-        else:
-            members[k] = spare[i]
-            i += 1
-        k += 1
+    while first < first_end and second < second_end:
+        # Which of the two it is must not be a branch: half of the guesses would be wrong.
+        from_second = member_less(second, first)
+        members[0] = (<const JsonMember *>(<size_t>first ^ ((<size_t>first ^ <size_t>second) & (0 - from_second))))[0]
+        second += from_second
+        first += 1 - from_second
+        members += 1
+    memcpy(members, first, (first_end - first) * sizeof(JsonMember))
 
 
 cdef void sort_object(JsonMember *members, JsonMember *spare, size_t count) noexcept nogil:
@@ -59,6 +62,8 @@ cdef void sort_object(JsonMember *members, JsonMember *spare, size_t count) noex
         first = text_of(members[0].key, &common)
         for i in range(1, count):
             key = text_of(members[i].key, &size)
+            if common <= size and memcmp(key, first, common) == 0:
+                continue
             same = 0
             while same < common and same < size and key[same] == first[same]:
                 same += 1

@@ -3,27 +3,28 @@
 # Tables are made in the right size at once, because growing them costs more than filling them: the members of a container
 # wait on the Lua stack until their number is known, and are moved from there to where they belong in the table
 # (lua_layout.h). Only containers of more than READ_BATCH members grow as they are read.
-
-from libc.math cimport isinf
+#
+# What reads is given the place where to begin and returns the place behind, or NULL when something is wrong. (In a register
+# the place costs nothing; in the reader each step would wait for the one before to be stored.)
 
 cdef enum:
     JSON_DEPTH = 128
     READ_BATCH = 1024           # members of one container that may wait on the stack
     READ_ROOM = 64              # stack slots to ask Lua for at a time
+    READ_SPARE = 8              # of them that must be free before a value is read
     KNOWN_KEYS = 32             # that are remembered
-    KNOWN_KEY_SIZE = 16         # the longest of them, in bytes: its head and tail of eight are all of it
+    KNOWN_KEY_SIZE = 16         # the longest of them, in bytes
 
 # A key that was read: the documents with many objects have the same few keys in all of them, and to find a string among
-# all strings of the state takes longer than to find it here. The string is in a slot of its own on the stack.
+# all strings of the state takes longer than to find it here. A slot of its own on the stack keeps it from the collector.
 ctypedef struct KnownKey:
-    uint64_t head
+    uint64_t head               # its first eight bytes, and the next: zeros after the end, which no key has in it
     uint64_t tail
-    uint64_t size               # 0: none yet
+    const void *text            # the string; NULL: none yet
 
 ctypedef struct JsonReader:
     lua_State *L
     const uint8_t *start
-    const uint8_t *at           # where we are; on failure, where the problem is
     const uint8_t *end
     Buffer *text                # strings with escapes are put together here
     int top                     # of the Lua stack: every value that is pushed counts here
@@ -33,327 +34,92 @@ ctypedef struct JsonReader:
     int known_slot              # stack index of the first known key's string; 0: none are remembered
     KnownKey[32] known
     const char *problem
+    const uint8_t *place        # where it is
     bint unexpected             # say what was found there instead
 
 
-cdef inline bint json_problem(JsonReader *r, const uint8_t *at, const char *problem) noexcept nogil:
-    r.at = at
+cdef inline const uint8_t *json_problem(JsonReader *r, const uint8_t *at, const char *problem) noexcept nogil:
+    r.place = at
     r.problem = problem
     r.unexpected = False
-    return False
+    return NULL
 
 
-cdef inline bint json_expected(JsonReader *r, const char *what) noexcept nogil:
+cdef inline const uint8_t *json_expected(JsonReader *r, const uint8_t *at, const char *what) noexcept nogil:
+    r.place = at
     r.problem = what
     r.unexpected = True
-    return False
+    return NULL
 
 
-cdef inline bint reader_room(JsonReader *r) noexcept nogil:
+cdef inline bint reader_room(JsonReader *r, const uint8_t *at) noexcept nogil:
     """Make sure that a few more values can be pushed."""
-    if r.top + 8 <= r.room:
+    if r.top + READ_SPARE <= r.room:
         return True
     if not lua_checkstack(r.L, READ_ROOM):
-        return json_problem(r, r.at, b"there is not enough memory for the value")
+        json_problem(r, at, b"there is not enough memory for the value")
+        return False
     r.room = r.top + READ_ROOM
     return True
 
 
-cdef inline void skip_space(JsonReader *r) noexcept nogil:
-    while r.at < r.end and r.at[0] <= 32 and (r.at[0] == 32 or r.at[0] == 10 or r.at[0] == 13 or r.at[0] == 9):
-        r.at += 1
-
-
-cdef inline bint is_digit(const uint8_t *at, const uint8_t *end) noexcept nogil:
-    return at < end and <uint8_t>(at[0] - 48) < 10
-
-
-# ---- strings
-
-cdef bint is_utf8(const char *text, size_t size) noexcept nogil:
-    """Is the text UTF-8 as RFC 3629 has it: no surrogates, nothing overlong, nothing past U+10FFFF?"""
-    cdef const uint8_t *at = <const uint8_t *>text
-    cdef const uint8_t *end = at + size
-    while True:
-        at = skip_ascii(at, end)
-        if at == end:
-            return True
-        at = skip_wide(at, end)
-        if at < end and at[0] >= 128:
-            return False
-
-
-cdef int hex4(const uint8_t *at, const uint8_t *end) noexcept nogil:
-    """The number in four hexadecimal digits, or -1."""
-    cdef int value = 0, i
-    cdef uint8_t c
-    if end - at < 4:
-        return -1
-    for i in range(4):
-        c = at[i]
-        if <uint8_t>(c - 48) < 10:
-            value = value << 4 | (c - 48)
-        elif <uint8_t>((c | 32) - 97) < 6:
-            value = value << 4 | ((c | 32) - 87)
-        else:
-            return -1
-    return value
-
-
-cdef inline void put_utf8(Buffer *b, uint32_t code) noexcept nogil:
-    if code < 0x80:
-        buffer_byte(b, <char>code)
-        return
-    if code < 0x800:
-        buffer_byte(b, <char>(0xC0 | code >> 6))
-    else:
-        if code < 0x10000:
-            buffer_byte(b, <char>(0xE0 | code >> 12))
-        else:
-            buffer_byte(b, <char>(0xF0 | code >> 18))
-            buffer_byte(b, <char>(0x80 | (code >> 12 & 0x3F)))
-        buffer_byte(b, <char>(0x80 | (code >> 6 & 0x3F)))
-    buffer_byte(b, <char>(0x80 | (code & 0x3F)))
-
-
-cdef const uint8_t *read_escape(JsonReader *r, const uint8_t *at) noexcept nogil:
-    """Append what the escape at `at` (a backslash) stands for; returns where it ends, or NULL."""
-    cdef const uint8_t *after = at + 2
-    cdef int code, low
-    cdef uint8_t c
-    if after > r.end:
-        json_problem(r, r.end, b"the string has no end")
-        return NULL
-    c = at[1]
-    if c == b"u":
-        code = hex4(after, r.end)
-        after += 4
-        if code < 0:
-            json_problem(r, at, b"\\u must be followed by four hexadecimal digits")
-            return NULL
-        if 0xD800 <= code < 0xE000:
-            low = -1
-            if code < 0xDC00 and r.end - after >= 6 and after[0] == b"\\" and after[1] == b"u":
-                low = hex4(after + 2, r.end)
-            if not 0xDC00 <= low < 0xE000:
-                json_problem(r, at, b"half of a surrogate pair stands alone")
-                return NULL
-            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
-            after += 6
-        put_utf8(r.text, <uint32_t>code)
-        return after
-    if c == b"n":
-        c = 10
-    elif c == b"t":
-        c = 9
-    elif c == b"r":
-        c = 13
-    elif c == b"b":
-        c = 8
-    elif c == b"f":
-        c = 12
-    elif c != b'"' and c != b"\\" and c != b"/":
-        json_problem(r, at, b"there is no such escape in JSON")
-        return NULL
-    buffer_byte(r.text, <char>c)
-    return after
-
-
-cdef bint read_string(JsonReader *r) noexcept nogil:
-    """Push the string whose opening quote is just behind us."""
-    cdef const uint8_t *start = r.at
-    cdef const uint8_t *at = start
-    cdef bint escaped = False
-    while True:
-        at = skip_plain(at, r.end)
-        if at == r.end:
-            return json_problem(r, at, b"the string has no end")
-        if at[0] == b'"':
-            break
-        if at[0] >= 128:
-            at = skip_wide(at, r.end)
-            if at < r.end and at[0] >= 128:
-                return json_problem(r, at, b"the text is not UTF-8")
-        elif at[0] == b"\\":
-            if not escaped:
-                escaped = True
-                r.text.length = 0
-            buffer_put(r.text, <const char *>start, at - start)
-            start = at = read_escape(r, at)
-            if at == NULL:
-                return False
-        else:
-            return json_problem(r, at, b"control characters in a string must be escaped")
-    if escaped:
-        buffer_put(r.text, <const char *>start, at - start)
-        if r.text.failed:
-            return json_problem(r, at, b"there is not enough memory for the value")
-        lua_pushlstring(r.L, r.text.data, r.text.length)
-    else:
-        lua_pushlstring(r.L, <const char *>start, at - start)
-    r.top += 1
-    r.at = at + 1
-    return True
-
-
-cdef bint read_known_key(JsonReader *r) noexcept nogil:
-    """Push the key whose opening quote is just behind us; short ones are remembered."""
-    cdef const uint8_t *start = r.at
-    cdef const uint8_t *at
-    cdef size_t size
-    cdef uint64_t head, tail
-    cdef KnownKey *known
-    cdef LuaSlot *slot
-    if r.end - start <= KNOWN_KEY_SIZE:
-        return read_string(r)
-    size = plain_of_16(start)
-    at = start + size
-    if at[0] != b'"' or size == 0:
-        return read_string(r)
-    memcpy(&head, start, 8)
-    if size < 8:
-        head &= (1ULL << (8 * size)) - 1
-        tail = 0
-    else:
-        memcpy(&tail, at - 8, 8)
-    known = &r.known[((head ^ tail * 3) * 0x9E3779B97F4A7C15ULL + size) >> 59]
-    slot = stack_top(r.L) + (r.known_slot + <int>(known - r.known) - r.top - 1)
-    if known.size == size and known.head == head and known.tail == tail:
-        push_slot(r.L, slot[0])
-    else:
-        lua_pushlstring(r.L, <const char *>start, size)
-        slot = stack_top(r.L) + (r.known_slot + <int>(known - r.known) - r.top - 2)
-        set_slot(slot, top_slot(r.L))
-        known.head = head
-        known.tail = tail
-        known.size = size
-    r.top += 1
-    r.at = at + 1
-    return True
-
-
-# ---- numbers
-
-cdef bint read_number(JsonReader *r) noexcept nogil:
-    """Push the number at r.at: an integer if it is written as one and fits into 64 bits, else a float."""
-    cdef const uint8_t *start = r.at
-    cdef const uint8_t *at = start
-    cdef const uint8_t *first
-    cdef const uint8_t *point
-    cdef bint negative = at[0] == b"-", inexact = False, below
-    cdef uint64_t digits = 0
-    cdef int exponent = 0, written = 0
-    cdef double value
-    at += negative
-    if not is_digit(at, r.end):
-        r.at = at
-        return json_expected(r, b"expected a digit")
-    first = at
-    at = read_digits(at, r.end, &digits)
-    if first[0] == b"0" and at - first > 1:
-        return json_problem(r, first, b"a number may not begin with 0")
-    inexact = at - first > 19       # 19 digits always fit into 64 bits
-    if at == r.end or (at[0] != b"." and at[0] | 32 != b"e"):
-        if not inexact:
-            if digits <= <uint64_t>0x7FFFFFFFFFFFFFFFULL + negative and not (negative and digits == 0):
-                push_integer(r.L, <lua_Integer>(0 - digits if negative else digits))
-                r.top += 1
-                r.at = at
-                return True
-    else:
-        if at[0] == b".":
-            at += 1
-            point = at
-            at = read_digits(at, r.end, &digits)
-            if at == point:
-                r.at = at
-                return json_expected(r, b"expected a digit after the point")
-            exponent = -<int>(at - point) if at - point < 100000 else -100000
-            if at - first > 20:
-                # Zeros in front do not count: 0.000... may still be exact.
-                while first < at and (first[0] == b"0" or first[0] == b"."):
-                    first += 1
-                inexact = at - first - (first < point) > 19
-        if at < r.end and at[0] | 32 == b"e":
-            at += 1
-            below = at < r.end and at[0] == b"-"
-            if at < r.end and (at[0] == b"-" or at[0] == b"+"):
-                at += 1
-            if not is_digit(at, r.end):
-                r.at = at
-                return json_expected(r, b"expected a digit in the exponent")
-            while is_digit(at, r.end):
-                if written < 100000:
-                    written = written * 10 + (at[0] - 48)
-                at += 1
-            exponent += -written if below else written
-    if inexact or not decimal_to_double(digits, exponent, &value):
-        r.text.length = 0
-        buffer_put(r.text, <const char *>start + negative, at - start - negative)
-        buffer_byte(r.text, 0)
-        if r.text.failed:
-            return json_problem(r, start, b"there is not enough memory for the value")
-        value = parse_slowly(r.text.data)
-        if isinf(value):
-            return json_problem(r, start, b"the number is too large for a float")
-    push_float(r.L, -value if negative else value)
-    r.top += 1
-    r.at = at
-    return True
+cdef inline const uint8_t *skip_space(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    while at < end and at[0] <= 32 and (at[0] == 32 or at[0] == 10 or at[0] == 13 or at[0] == 9):
+        at += 1
+    return at
 
 
 # ---- values
 
-cdef bint read_word(JsonReader *r, bint in_array) noexcept nogil:
+cdef const uint8_t *read_word(JsonReader *r, const uint8_t *at, bint in_array) noexcept nogil:
     """Push true, false or null; anything else is no value."""
-    cdef size_t left = r.end - r.at
-    if left >= 4 and memcmp(r.at, b"true", 4) == 0:
+    cdef size_t left = r.end - at
+    if left >= 4 and memcmp(at, b"true", 4) == 0:
         push_word(r.L, TAG_TRUE, NULL)
-        r.at += 4
-    elif left >= 4 and memcmp(r.at, b"null", 4) == 0:
-        if in_array:
-            push_word(r.L, TAG_LIGHT, NULL)
-        else:
-            push_word(r.L, TAG_NIL, NULL)
-        r.at += 4
-    elif left >= 5 and memcmp(r.at, b"false", 5) == 0:
+        at += 4
+    elif left >= 4 and memcmp(at, b"null", 4) == 0:
+        push_word(r.L, TAG_LIGHT if in_array else TAG_NIL, NULL)
+        at += 4
+    elif left >= 5 and memcmp(at, b"false", 5) == 0:
         push_word(r.L, TAG_FALSE, NULL)
-        r.at += 5
+        at += 5
     else:
-        return json_expected(r, b"expected a value")
+        return json_expected(r, at, b"expected a value")
     r.top += 1
-    return True
+    return at
 
 
-cdef inline bint read_value(JsonReader *r, bint in_array) noexcept nogil:
-    """Push the value at r.at. `in_array`: null is json.null there; elsewhere it is nil."""
+cdef inline bint begins_number(uint8_t c) noexcept nogil:
+    return c == b"-" or <uint8_t>(c - 48) < 10
+
+
+cdef inline const uint8_t *read_value(JsonReader *r, const uint8_t *at, bint in_array) noexcept nogil:
+    """Push the value at `at`; returns where it ends. `in_array`: null is json.null there; elsewhere it is nil."""
     cdef uint8_t c
-    skip_space(r)
-    if r.at == r.end:
-        return json_expected(r, b"expected a value")
-    c = r.at[0]
+    at = skip_space(at, r.end)
+    if at == r.end:
+        return json_expected(r, at, b"expected a value")
+    c = at[0]
     if c == b'"':
-        r.at += 1
-        return read_string(r)
+        return read_string(r, at + 1, at + 1)
+    if begins_number(c):
+        return read_one_number(r, at)
     if c == b"{":
-        return read_object(r)
+        return read_object(r, at)
     if c == b"[":
-        return read_array(r)
-    if c == b"-" or <uint8_t>(c - 48) < 10:
-        return read_number(r)
-    return read_word(r, in_array)
+        return read_array(r, at)
+    return read_word(r, at, in_array)
 
 
-cdef bint open_container(JsonReader *r) noexcept nogil:
-    """Enter an array or object, and stop at its first member or its end."""
+cdef inline const uint8_t *open_container(JsonReader *r, const uint8_t *at) noexcept nogil:
+    """Enter the array or object at `at`; returns where its first member or its end is."""
     if r.depth == JSON_DEPTH:
-        return json_problem(r, r.at, b"nested more than 128 levels deep")
-    if not reader_room(r):
-        return False
+        return json_problem(r, at, b"nested more than 128 levels deep")
+    if not reader_room(r, at):
+        return NULL
     r.depth += 1
-    r.at += 1
-    skip_space(r)
-    return True
+    r.top += 1
+    return skip_space(at + 1, r.end)
 
 
 cdef inline void create_table(JsonReader *r, size_t waiting, size_t elements, size_t members) noexcept nogil:
@@ -387,41 +153,49 @@ cdef void store_elements(JsonReader *r, size_t waiting, size_t count) noexcept n
     r.top = index
 
 
-cdef bint read_array(JsonReader *r) noexcept nogil:
-    """Push the array whose bracket is at r.at. Its elements wait on the stack, and the table is made for as many."""
-    cdef size_t count = 0, waiting = 0
-    if not open_container(r):
-        return False
-    r.top += 1
-    if r.at < r.end and r.at[0] == b"]":
-        r.at += 1
+cdef const uint8_t *read_array(JsonReader *r, const uint8_t *at) noexcept nogil:
+    """Push the array at `at`; returns where it ends. Its elements wait on the stack, and the table is made for as many."""
+    cdef size_t count = 0, waiting = 0, taken
+    at = open_container(r, at)
+    if at == NULL:
+        return NULL
+    if at < r.end and at[0] == b"]":
         r.depth -= 1
         lua_createtable(r.L, 0, 0)
-        return True
+        return at + 1
     push_word(r.L, TAG_NIL, NULL)
     while True:
-        if not reader_room(r) or not read_value(r, True):
-            return False
-        count += 1
-        waiting += 1
+        if not reader_room(r, at):
+            return NULL
+        at = skip_space(at, r.end)
+        taken = 0
+        if at < r.end and begins_number(at[0]):
+            taken = read_numbers(r, &at, min(READ_BATCH - waiting, <size_t>(r.room - r.top - READ_SPARE + 1)))
+        if taken == 0:
+            at = read_value(r, at, True)
+            if at == NULL:
+                return NULL
+            taken = 1
+        count += taken
+        waiting += taken
         if waiting == READ_BATCH:
             if count == READ_BATCH:
                 create_table(r, waiting, 2 * READ_BATCH, 0)
             store_elements(r, waiting, count)
             waiting = 0
-        skip_space(r)
-        if r.at < r.end and r.at[0] == b",":
-            r.at += 1
-        elif r.at < r.end and r.at[0] == b"]":
-            r.at += 1
+        at = skip_space(at, r.end)
+        if at < r.end and at[0] == b",":
+            at += 1
+        elif at < r.end and at[0] == b"]":
+            at += 1
             break
         else:
-            return json_expected(r, b"expected ',' or ']'")
+            return json_expected(r, at, b"expected ',' or ']'")
     if count < READ_BATCH:
         create_table(r, waiting, count, 0)
     store_elements(r, waiting, count)
     r.depth -= 1
-    return True
+    return at
 
 
 cdef void store_members(JsonReader *r, size_t waiting) noexcept nogil:
@@ -441,43 +215,52 @@ cdef void store_members(JsonReader *r, size_t waiting) noexcept nogil:
     r.top = index
 
 
-cdef bint read_object(JsonReader *r) noexcept nogil:
-    """Push the object whose brace is at r.at. Its members wait on the stack.
+cdef inline const uint8_t *read_member_key(JsonReader *r, const uint8_t *at) noexcept nogil:
+    """Push the key of a member; returns where its value is."""
+    at = skip_space(at, r.end)
+    if at == r.end or at[0] != b'"':
+        return json_expected(r, at, b"expected a key in double quotes")
+    at += 1
+    if not reader_room(r, at):
+        return NULL
+    at = read_known_key(r, at) if r.known_slot else read_string(r, at, at)
+    if at == NULL:
+        return NULL
+    at = skip_space(at, r.end)
+    if at == r.end or at[0] != b":":
+        return json_expected(r, at, b"expected ':' after a key")
+    return skip_space(at + 1, r.end)
+
+
+cdef const uint8_t *read_object(JsonReader *r, const uint8_t *at) noexcept nogil:
+    """Push the object at `at`; returns where it ends. Its members wait on the stack.
 
     The objects of a list tend to have the same members: one that follows another at the same depth gets its table before
     them, in the other's size. (Tables have an order, that of their creation: when a table is made is seen by scripts.)
     """
     cdef size_t count = 0, waiting = 0
     cdef bint early, nulls = False
-    if not open_container(r):
-        return False
-    r.top += 1
-    if r.at < r.end and r.at[0] == b"}":
-        r.at += 1
+    at = open_container(r, at)
+    if at == NULL:
+        return NULL
+    if at < r.end and at[0] == b"}":
         r.depth -= 1
         lua_createtable(r.L, 0, 0)
         mark_object(r.L, r.top)
-        return True
+        return at + 1
     early = r.guess[r.depth] != 0
     if early:
         lua_createtable(r.L, 0, r.guess[r.depth])
     else:
         push_word(r.L, TAG_NIL, NULL)
     while True:
-        skip_space(r)
-        if r.at == r.end or r.at[0] != b'"':
-            return json_expected(r, b"expected a key in double quotes")
-        r.at += 1
-        if not reader_room(r) or not (read_known_key(r) if r.known_slot else read_string(r)):
-            return False
-        skip_space(r)
-        if r.at == r.end or r.at[0] != b":":
-            return json_expected(r, b"expected ':' after a key")
-        r.at += 1
-        skip_space(r)
-        nulls |= r.at < r.end and r.at[0] == b"n"
-        if not read_value(r, False):
-            return False
+        at = read_member_key(r, at)
+        if at == NULL:
+            return NULL
+        nulls |= at < r.end and at[0] == b"n"
+        at = read_value(r, at, False)
+        if at == NULL:
+            return NULL
         count += 1
         waiting += 1
         if waiting == READ_BATCH:
@@ -485,14 +268,14 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
                 create_table(r, 2 * waiting, 0, 2 * READ_BATCH)
             store_members(r, waiting)
             waiting = 0
-        skip_space(r)
-        if r.at < r.end and r.at[0] == b",":
-            r.at += 1
-        elif r.at < r.end and r.at[0] == b"}":
-            r.at += 1
+        at = skip_space(at, r.end)
+        if at < r.end and at[0] == b",":
+            at += 1
+        elif at < r.end and at[0] == b"}":
+            at += 1
             break
         else:
-            return json_expected(r, b"expected ',' or '}'")
+            return json_expected(r, at, b"expected ',' or '}'")
     if count < READ_BATCH and not early:
         create_table(r, 2 * waiting, 0, count)
     store_members(r, waiting)
@@ -505,7 +288,7 @@ cdef bint read_object(JsonReader *r) noexcept nogil:
             lua_pop(r.L, 2)
         else:
             mark_object(r.L, r.top)
-    return True
+    return at
 
 
 # ---- the whole text
@@ -516,32 +299,40 @@ cdef void explain_json(JsonReader *r, char *wrong, size_t size) noexcept nogil:
     cdef const uint8_t *line = r.start
     cdef long number = 1
     cdef int length
-    while at < r.at:
+    while at < r.place:
         if at[0] == 10:
             number += 1
             line = at + 1
         at += 1
-    length = snprintf(wrong, size, b"line %ld, column %ld: %s", number, <long>(r.at - line) + 1, r.problem)
+    length = snprintf(wrong, size, b"line %ld, column %ld: %s", number, <long>(r.place - line) + 1, r.problem)
     if not r.unexpected or length < 0 or <size_t>length >= size:
         return
     wrong += length
     size -= length
-    if r.at == r.end:
+    if r.place == r.end:
         snprintf(wrong, size, b", found the end of the text")
-    elif 32 < r.at[0] < 127:
-        snprintf(wrong, size, b", found '%c'", <int>r.at[0])
+    elif 32 < r.place[0] < 127:
+        snprintf(wrong, size, b", found '%c'", <int>r.place[0])
     else:
-        snprintf(wrong, size, b", found the byte 0x%02X", <int>r.at[0])
+        snprintf(wrong, size, b", found the byte 0x%02X", <int>r.place[0])
 
 
 cdef bint read_text(JsonReader *r) noexcept nogil:
     """Push the one value of the text."""
-    if r.end - r.at >= 3 and memcmp(r.at, b"\xEF\xBB\xBF", 3) == 0:
-        return json_problem(r, r.at, b"the text begins with a byte order mark, which JSON may not")
-    if not reader_room(r) or not read_value(r, False):
+    cdef const uint8_t *at = r.start
+    if r.end - at >= 3 and memcmp(at, b"\xEF\xBB\xBF", 3) == 0:
+        json_problem(r, at, b"the text begins with a byte order mark, which JSON may not")
         return False
-    skip_space(r)
-    return r.at == r.end or json_expected(r, b"expected nothing after the value")
+    if not reader_room(r, at):
+        return False
+    at = read_value(r, at, False)
+    if at == NULL:
+        return False
+    at = skip_space(at, r.end)
+    if at < r.end:
+        json_expected(r, at, b"expected nothing after the value")
+        return False
+    return True
 
 
 cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, size_t wrong_size) noexcept nogil:
@@ -555,8 +346,8 @@ cdef bint json_push(lua_State *L, const char *data, size_t size, char *wrong, si
     cdef LuaSlot *result
     memset(&r, 0, sizeof(JsonReader))
     r.L = L
-    r.start = r.at = <const uint8_t *>data
-    r.end = r.at + size
+    r.start = <const uint8_t *>data
+    r.end = r.start + size
     r.text = &JSON_TEXT
     r.top = r.room = base
     buffer_start(r.text, 0)

@@ -243,9 +243,12 @@ cdef int core_index(lua_State *L) noexcept nogil:
     cdef size_t size = 0
     cdef const char *name = luaL_checklstring(L, 2, &size)
     cdef const Member *m = find_member(b"core", 4, name, size)
-    if m == NULL:
+    if m != NULL:
+        push_member(L, m)
+    elif strcmp(name, b"json_null") == 0:
+        lua_pushlightuserdata(L, NULL)
+    else:
         return 0
-    push_member(L, m)
     lua_pushvalue(L, 2)
     lua_pushvalue(L, -2)
     lua_rawset(L, 1)
@@ -324,9 +327,9 @@ cdef void open_string_metatable(lua_State *L) noexcept nogil:
     lua_pop(L, 1)
 
 
-cdef void push_lazy_table(lua_State *L, lua_CFunction index) noexcept nogil:
-    """Push a table that asks `index` for what it does not have."""
-    lua_newtable(L)
+cdef void push_lazy_table(lua_State *L, lua_CFunction index, int usual) noexcept nogil:
+    """Push a table that asks `index` for what it does not have, with room for what it will usually have."""
+    lua_createtable(L, 0, usual)
     lua_createtable(L, 0, 1)
     lua_pushcfunction(L, index)
     lua_setfield(L, -2, b"__index")
@@ -335,14 +338,12 @@ cdef void push_lazy_table(lua_State *L, lua_CFunction index) noexcept nogil:
 
 cdef void open_libraries(lua_State *L) noexcept nogil:
     """Push base and core. May raise."""
-    push_lazy_table(L, base_index)
+    push_lazy_table(L, base_index, 8)
     lua_newtable(L)
     lua_pushvalue(L, -2)
     lua_setfield(L, -2, b"_G")
     lua_setfield(L, LUA_REGISTRYINDEX, b"_LOADED")
-    push_lazy_table(L, core_index)
-    push_lazy_table(L, lib_index)
+    push_lazy_table(L, core_index, 16)
+    push_lazy_table(L, lib_index, 16)
     lua_setfield(L, -2, b"lib")
-    lua_pushlightuserdata(L, NULL)
-    lua_setfield(L, -2, b"json_null")
     open_string_metatable(L)

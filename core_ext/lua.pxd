@@ -181,7 +181,31 @@ cdef extern from "lua_layout.h" nogil:
         uint8_t key_tag
         LuaWord key
     ctypedef struct LuaText:
-        pass
+        uint8_t marked
+        uint8_t extra
+        unsigned int hash
+        LuaText *following
+    ctypedef struct LuaObject:
+        LuaObject *next
+        uint8_t type
+        uint8_t marked
+    ctypedef struct LuaGlobal:
+        void *allocate
+        void *data
+        Py_ssize_t total
+        Py_ssize_t debt
+        LuaText **buckets
+        int used
+        int size
+        LuaObject *all
+        LuaObject *fixed
+        LuaText *no_memory
+        LuaText *names[25]
+        LuaText *cache[53][2]
+    const int CACHE_SETS, CACHE_EACH, METAMETHODS, MODE_NAME
+    const int OBJECT_SHORT_STRING, OBJECT_LONG_STRING, OBJECT_PROTO
+    LuaGlobal *global_of(lua_State *L)
+    size_t short_size(const LuaText *text)
     ctypedef struct LuaTable:
         unsigned int array_size
         uint8_t node_bits

@@ -1,6 +1,6 @@
 /* How the Lua 5.5 in lupa's wheel lays out strings, tables and stacks in memory, for the JSON codec: going through the
- * C API for every key and value costs it more than everything else. selfcheck.pyx proves all of this at import, so that
- * another Lua is refused there and never misread here.
+ * C API for every key and value costs it more than everything else; and where it keeps its strings, for what states share
+ * (image.pyx). selfcheck.pyx proves all of this at import, so that another Lua is refused there and never misread here.
  *
  * Pointers live from one call of the API to the next: any of them may move the stack, some of them nodes and arrays. */
 #ifndef FLEET_LUA_LAYOUT_H
@@ -48,7 +48,10 @@ typedef struct LuaText {
   uint8_t type, marked, extra;
   int8_t short_size; /* negative: a long string */
   unsigned hash;
-  size_t long_size;
+  union {
+    size_t long_size;
+    struct LuaText *following; /* of a short string: in its bucket of the string table */
+  };
   const char *contents; /* of a long string; a short one begins here */
 } LuaText;
 
@@ -62,11 +65,43 @@ typedef struct LuaTable {
   void *gclist;
 } LuaTable;
 
+/* What all objects of the collector begin with. */
+typedef struct LuaObject {
+  struct LuaObject *next;
+  uint8_t type, marked;
+} LuaObject;
+
+enum { OBJECT_SHORT_STRING = LUA_TSTRING, OBJECT_LONG_STRING = LUA_TSTRING | 16, OBJECT_PROTO = 10 };
+
+enum { MODE_NAME = 3, METAMETHODS = 25, BASIC_TYPES = 9, CACHE_SETS = 53, CACHE_EACH = 2 };
+
+/* What the threads of a state have in common. */
+typedef struct LuaGlobal {
+  void *allocate, *data;
+  intptr_t total, debt, counters[2];
+  LuaText **buckets; /* of the string table */
+  int used, size;    /* strings in it, buckets */
+  LuaSlot registry, nil;
+  uint8_t settings[16];
+  LuaObject *all; /* what the collector may free */
+  void *working[8];
+  LuaObject *fixed; /* what it may not */
+  void *generations[8];
+  void *panic;
+  LuaText *no_memory;
+  LuaText *names[METAMETHODS];
+  void *metatables[BASIC_TYPES];
+  LuaText *cache[CACHE_SETS][CACHE_EACH];
+} LuaGlobal;
+
 typedef struct LuaThread {
   void *next;
   uint8_t type, marked, allowhook, status;
   LuaSlot *top;
+  LuaGlobal *global;
 } LuaThread;
+
+static inline LuaGlobal *global_of(lua_State *L) { return ((LuaThread *)L)->global; }
 
 static inline int tag_is_nil(uint8_t tag) { return (tag & 15) == LUA_TNIL; }
 
@@ -80,6 +115,9 @@ static inline const char *text_of(const LuaText *text, size_t *size) {
   *size = text->long_size;
   return text->contents;
 }
+
+/* How large the object of a short string is. */
+static inline size_t short_size(const LuaText *text) { return offsetof(LuaText, contents) + (size_t)text->short_size + 1; }
 
 /* The places of a table are those of its array part, from 0, and then its nodes. */
 static inline size_t place_count(const LuaTable *table) {

@@ -5,6 +5,13 @@
 # back as the same double, and the nearest of those. Reading multiplies by the power and knows how far off the product
 # can be: if that does not decide the rounding, strtod does.
 
+cdef extern from "numbers.h" nogil:
+    const int POWER_MIN, POWER_MAX
+    uint64_t POWER_HIGH[]
+    uint64_t POWER_LOW[]
+    int log2_of_power(int k)
+    bint quick_double(uint64_t digits, int exponent, double *out)
+
 cdef extern from *:
     """
     #include <locale.h>
@@ -12,7 +19,6 @@ cdef extern from *:
     #ifndef __USE_GNU
     extern double strtod_l(const char *, char **, locale_t);
     #endif
-    typedef unsigned __int128 fleet_u128;
 
     static double parse_slowly(const char *text) {
       static locale_t neutral; /* set at import, under the GIL */
@@ -28,12 +34,7 @@ cdef extern from *:
     int __builtin_clzll(unsigned long long x) noexcept nogil
 
 cdef enum:
-    POWER_MIN = -292
-    POWER_MAX = 324
     NUMBER_SIZE = 64            # room for a number's text, with what copies of a fixed size write past it
-
-cdef uint64_t[617] POWER_HIGH   # 10**k for k = POWER_MIN.., scaled to 2**127 <= x < 2**128
-cdef uint64_t[617] POWER_LOW
 
 
 def _prepare_numbers():
@@ -53,11 +54,6 @@ def _prepare_numbers():
 
 
 _prepare_numbers()
-
-
-cdef inline int log2_of_power(int k) noexcept nogil:
-    """floor(log2(10**k))"""
-    return (k * 1741647) >> 19
 
 
 # ---- integers
@@ -226,10 +222,6 @@ cdef int format_double(char *out, double value) noexcept nogil:
 
 # ---- text to doubles
 
-cdef double[23] SMALL_POWERS = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22]
-
-
 cdef inline uint64_t rounded_bits(uint64_t high, uint64_t low, int exponent) noexcept nogil:
     """The double nearest to (high, low) * 2**exponent, as bits; 0 if it is not a normal one. `high` is large."""
     cdef int zeros = __builtin_clzll(high)
@@ -251,20 +243,18 @@ cdef inline uint64_t rounded_bits(uint64_t high, uint64_t low, int exponent) noe
     return <uint64_t>exponent << 52 | (mantissa & 0xFFFFFFFFFFFFFULL)
 
 
-cdef bint decimal_to_double(uint64_t digits, int exponent, double *out) noexcept nogil:
+cdef inline bint decimal_to_double(uint64_t digits, int exponent, double *out) noexcept nogil:
     """digits * 10**exponent, rounded to nearest; False if that takes more than 128 bits to decide."""
+    return quick_double(digits, exponent, out) or slow_double(digits, exponent, out)
+
+
+cdef bint slow_double(uint64_t digits, int exponent, double *out) noexcept nogil:
+    """By all 128 bits of the power."""
     cdef int zeros, binary
     cdef fleet_u128 product
     cdef uint64_t high, low, bits
     if digits == 0:
         out[0] = 0.0
-        return True
-    if digits <= 1ULL << 53 and -22 <= exponent <= 22:
-        # Both operands are exact, so the one operation rounds correctly (W. Clinger, 1990).
-        if exponent < 0:
-            out[0] = <double>digits / SMALL_POWERS[-exponent]
-        else:
-            out[0] = <double>digits * SMALL_POWERS[exponent]
         return True
     if exponent < POWER_MIN or exponent > POWER_MAX:
         return False

@@ -26,9 +26,13 @@ ctypedef struct Proto:
     Proto **functions
 
 
+cdef enum:
+    PROTO_OFFSET = 24           # from a Lua function's object to the address of its code
+
+
 cdef Proto *proto_of(lua_State *L, int index) noexcept nogil:
     """The code of the Lua function at `index`."""
-    return (<Proto **>(<const char *>lua_topointer(L, index) + 24))[0]
+    return (<Proto **>(<const char *>lua_topointer(L, index) + PROTO_OFFSET))[0]
 
 
 cdef void drop_locals(Proto *proto) noexcept nogil:
@@ -82,22 +86,33 @@ cdef class Program:
 
     cdef readonly dict chunks
     cdef bytes manifest
+    cdef Image image
 
     def __init__(self, dict chunks, object manifest):
         self.chunks = chunks
         self.manifest = flat_encode(manifest)
 
+    cdef Image image_on(self, str engine, Image below):
+        """The program's image on that of its engine, made when the first state runs it."""
+        if self.image is None or self.image.below is not below:
+            self.image = Image.make(engine, below, self, self.chunks)
+        return self.image
+
 
 # The privileged modules of lua_modules/, by name. Set once, before the first state is made.
 cdef dict MODULE_CODE = {}
 cdef set PASSING_MODULES = set()
+cdef set SHARED_MODULES = set()
 
 
-def set_modules(dict code, passing=()):
+def set_modules(dict code, passing=(), shared=()):
     """Give the core the compiled Lua halves of the standard modules: {name: bytecode}. passing: the names of those that
-    nothing but a call under way refers to, so that a run that waits need not keep them."""
+    nothing but a call under way refers to, so that a run that waits need not keep them. shared: those that most runs load;
+    the states of an engine share them."""
     MODULE_CODE.update(code)
     PASSING_MODULES.update(passing)
+    SHARED_MODULES.update(shared)
+    IMAGES.clear()
 
 
 ctypedef struct Bytecode:
@@ -118,13 +133,14 @@ cdef const char *read_chunk(lua_State *L, void *ud, size_t *size) noexcept nogil
 cdef bint find_chunk(StateC *st, const char *name, bint privileged, Bytecode *chunk) noexcept with gil:
     cdef LuaState owner = <LuaState>st.owner
     cdef bytes code = None
+    cdef str key = (<bytes>name).decode()
     if privileged:
-        code = MODULE_CODE.get((<bytes>name).decode())
+        code = MODULE_CODE.get(key)
     elif owner.program is not None:
-        code = owner.program.chunks.get((<bytes>name).decode())
+        code = owner.program.chunks.get(key)
     if code is None:
         return False
-    chunk.passing = privileged and (<bytes>name).decode() in PASSING_MODULES
+    chunk.passing = privileged and key in PASSING_MODULES
     chunk.data = PyBytes_AS_STRING(code)
     chunk.size = len(code)
     return True
@@ -135,7 +151,16 @@ cdef int load_chunk(lua_State *L, bint privileged) noexcept nogil:
     cdef StateC *st = state_of(L)
     cdef int before = st.passing
     cdef int status
-    cdef const char *name = luaL_checklstring(L, 1, NULL)
+    cdef size_t size = 0
+    cdef const char *name = luaL_checklstring(L, 1, &size)
+    cdef const SharedCode *shared = find_shared(st, privileged, name, size)
+    if shared != NULL:
+        if shared.passing:
+            st.passing = PASSING
+        push_shared(L, shared.proto)
+        st.passing = before
+        lua_pushboolean(L, shared.passing)
+        return 2
     if not find_chunk(st, name, privileged, &chunk):
         return 0
     if chunk.passing:

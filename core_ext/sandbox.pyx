@@ -2,6 +2,7 @@
 # not, and explanations in place of what is absent (libraries.pyx); the stock libraries themselves are in no state.
 
 cdef enum:
+    FIRST_COLLECTION = 32 * 1024    # bytes that a new state may allocate before its first collection: most calls end before
     HASH_SEED = 0x5EED      # fixed: two processes hash strings, and so order tables, alike
 
 cdef void describe_core() noexcept nogil:
@@ -35,7 +36,6 @@ cdef void describe_core() noexcept nogil:
     member(b"core", b"serials", core_serials)
     member(b"core", b"passing", core_passing)
     member(b"core", b"run_body", core_run_body)
-    member(b"core", b"set_globals", core_set_globals)
     member(b"channel", b"new", channel_new)
     member(b"channel", b"select", channel_select)
     member(b"coroutine", b"spawn", coroutine_spawn)
@@ -90,23 +90,19 @@ cdef int core_refuse(lua_State *L) noexcept nogil:
 
 
 cdef int core_run_body(lua_State *L) noexcept nogil:
-    """core.run_body(chunk) -> what it returns. Runs the body of a file, which must not block."""
+    """core.run_body(chunk[, env]) -> what it returns. Runs the body of a file, which must not block. env: from now on the
+    environment of chunks that the script makes with load()."""
     cdef StateC *st = state_of(L)
     cdef bint outer = st.must_not_block
+    lua_settop(L, 2)
+    if lua_istable(L, 2):
+        lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS)
     lua_settop(L, 1)
     # An error in the body fails the load of the program, so the flag need not survive a jump.
     st.must_not_block = True
     lua_call(L, 0, 1)
     st.must_not_block = outer
     return 1
-
-
-cdef int core_set_globals(lua_State *L) noexcept nogil:
-    """core.set_globals(env): the environment of chunks that the script makes with load()"""
-    luaL_checktype(L, 1, LUA_TTABLE)
-    lua_settop(L, 1)
-    lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS)
-    return 0
 
 
 cdef void push_metatable(lua_State *L, const void *key, const char *name) noexcept nogil:
@@ -133,6 +129,12 @@ cdef void push_channel_metatable(lua_State *L) noexcept nogil:
     lua_pop(L, 1)
 
 
+cdef void grant(lua_State *L, Py_ssize_t size) noexcept nogil:
+    """The collector looks on while `size` more bytes are allocated."""
+    global_of(L).total += size
+    global_of(L).debt += size
+
+
 cdef int open_sandbox(lua_State *L) noexcept nogil:
     """Protected: prepare a state and load the engine whose name is given as light userdata."""
     cdef const char *engine = <const char *>lua_touserdata(L, 1)
@@ -140,8 +142,10 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     luaL_checkversion_(L, LUA_VERSION_NUM, 8 * 16 + 8)
     lua_newtable(L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &TASKS_KEY)
-    open_order(L)
-    hide_weakness(L)
+    if state_of(L).shared == NULL:
+        hide_weakness(L)
+    else:
+        open_maker(L)
     open_libraries(L)
     open_json(L)
     lua_pushvalue(L, -2)
@@ -159,4 +163,5 @@ cdef int open_sandbox(lua_State *L) noexcept nogil:
     lua_rawsetp(L, LUA_REGISTRYINDEX, &ENGINE_KEY)
     lua_settop(L, 0)
     lua_gc(L, LUA_GCRESTART)
+    grant(L, FIRST_COLLECTION)
     return 0

@@ -68,8 +68,20 @@ static inline int fleet_write_stop(uint8_t c) {
 /* How many plain characters of a JSON string the sixteen bytes at `at` begin with. */
 static inline size_t plain_of_16(const uint8_t *at) { return fleet_first(fleet_read_stops(fleet_load16(at))); }
 
+/* The first `size` bytes at `at`, of which there are sixteen, as two numbers with zeros behind them. */
+static inline void first_16(const uint8_t *at, size_t size, uint64_t *head, uint64_t *tail) {
+  static const uint64_t kept[25] = {
+      0, 0, 0, 0, 0, 0, 0, 0,
+      0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF,
+      ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull};
+  memcpy(head, at, 8);
+  memcpy(tail, at + 8, 8);
+  *head &= kept[size + 8];
+  *tail &= kept[size];
+}
+
 static __attribute__((noinline)) const uint8_t *skip_long_plain(const uint8_t *at, const uint8_t *end) {
-  if (end - at >= 32 && fleet_has_avx2) at = avx2_skip_plain(at, end);
+  if (fleet_has_avx2) at = avx2_skip_plain(at, end);
   while (end - at >= 16) {
     size_t found = plain_of_16(at);
     if (found < 16) return at + found;
@@ -84,7 +96,12 @@ static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
   if (end - at >= 16) {
     size_t found = plain_of_16(at);
     if (found < 16) return at + found;
-    return skip_long_plain(at + 16, end);
+    at += 16;
+    if (end - at >= 16) {
+      found = plain_of_16(at);
+      if (found < 16) return at + found;
+      return skip_long_plain(at + 16, end);
+    }
   }
   while (at < end && !fleet_read_stop(*at)) at++;
   return at;
@@ -196,7 +213,7 @@ static inline const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end) {
 /* Copy the plain characters that `from` begins with; how many. All `size` bytes of `to` may be written. */
 static inline size_t copy_plain(char *to, const char *from, size_t size) {
   size_t i = 0, found;
-  if (size >= 64 && fleet_has_avx2) i = avx2_copy_plain(to, from, size);
+  if (size >= 32 && fleet_has_avx2) return avx2_copy_plain(to, from, size);
   for (; size - i >= 16; i += 16) {
     fleet_v16 v = fleet_load16(from + i);
     memcpy(to + i, &v, 16);
@@ -275,6 +292,21 @@ static inline const uint8_t *read_digits(const uint8_t *at, const uint8_t *end, 
   while (at < end && (uint8_t)(*at - '0') < 10) sum = sum * 10 + (uint64_t)(*at++ - '0');
   *value = sum;
   return at;
+}
+
+/* The integer of at most seven digits, without a sign, at `at`, where eight bytes are; where it ends, or NULL if it is
+ * something else. Without a loop there is nothing to mispredict. */
+static inline const uint8_t *read_short_integer(const uint8_t *at, int64_t *value) {
+  uint64_t text, others;
+  size_t count;
+  memcpy(&text, at, 8);
+  text ^= 0x3030303030303030u;
+  /* The addition carries what is more than 9 into the highest bit of its byte. */
+  others = (((text & 0x7F7F7F7F7F7F7F7Fu) + 0x7676767676767676u) | text) & 0x8080808080808080u;
+  count = others ? (size_t)__builtin_ctzll(others) >> 3 : 0;
+  if (count == 0 || at[count] == '.' || (at[count] | 32) == 'e' || (*at == '0' && count > 1)) return NULL;
+  *value = digits_value((text << (64 - 8 * count)) + 0x3030303030303030u);
+  return at + count;
 }
 
 /* The first eight bytes as a number that orders as the text does. */

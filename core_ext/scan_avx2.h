@@ -1,5 +1,5 @@
-/* Long texts thirty-two bytes at a time, where the processor has AVX2: over the blocks in which there is nothing to look
- * at. What is in the block that stops these loops, and what is shorter, is for scan.h. */
+/* Long texts thirty-two bytes at a time, where the processor has AVX2; what is shorter is for scan.h. In text that is not
+ * ASCII only over the blocks in which there is nothing to look at: what is wrong, and where, is for scan.h too. */
 #ifndef FLEET_SCAN_AVX2_H
 #define FLEET_SCAN_AVX2_H
 #include <stddef.h>
@@ -17,15 +17,24 @@ static void prepare_scan(void) {
   fleet_has_avx2 = __builtin_cpu_supports("avx2") != 0;
 }
 
-/* Bytes below a space, quotes, backslashes, and for writing & < > too: the two of a pair differ in one bit. */
+#define FLEET_TWICE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
+
+/* Quotes and backslashes, for writing & < > too. Four of them differ in their lower halves, by which the shuffle finds the
+ * one that a byte could be. */
+static inline __attribute__((always_inline)) FLEET_AVX2 __m256i avx2_marks(__m256i v, int writing) {
+  const __m256i by_half = FLEET_TWICE(0, 0, '"', 0, 0, 0, '&', 0, 0, 0, 0, 0, '<', 0, '>', 0);
+  __m256i others = writing ? _mm256_shuffle_epi8(by_half, v) : _mm256_set1_epi8('"');
+  return _mm256_or_si256(_mm256_cmpeq_epi8(v, others), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+}
+
+/* These, control characters and all that is not ASCII: signed bytes below a space. */
+static inline __attribute__((always_inline)) FLEET_AVX2 __m256i avx2_not_plain(__m256i v, int writing) {
+  return _mm256_or_si256(avx2_marks(v, writing), _mm256_cmpgt_epi8(_mm256_set1_epi8(32), v));
+}
+
+/* The marks and the control characters. */
 static inline __attribute__((always_inline)) FLEET_AVX2 __m256i avx2_stops(__m256i v, int writing) {
-  __m256i stops = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(31)), v);
-  stops = _mm256_or_si256(stops, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
-  if (!writing) return _mm256_or_si256(stops, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')));
-  stops = _mm256_or_si256(
-      stops, _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(4)), _mm256_set1_epi8('&')));
-  return _mm256_or_si256(
-      stops, _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(2)), _mm256_set1_epi8('>')));
+  return _mm256_or_si256(avx2_marks(v, writing), _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(31)), v));
 }
 
 /* What is wrong with a byte and the one before it, one bit each: a table for either half of the first and one for the
@@ -45,7 +54,6 @@ enum {
 
 #define PAIR_LOW_5 (char)(PAIR_ANY | PAIR_BEYOND | PAIR_OVERLONG_4)
 #define PAIR_FOLLOWS (PAIR_GOES_ON | PAIR_OVERLONG_2 | PAIR_INSIDE)
-#define FLEET_TWICE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
 
 /* Bytes of the 32 at `at`, after the three before them, that cannot stand there in UTF-8 are not 0. */
 static inline __attribute__((always_inline)) FLEET_AVX2 __m256i avx2_not_utf8(const uint8_t *at, __m256i v) {
@@ -78,39 +86,50 @@ static inline __attribute__((always_inline)) FLEET_AVX2 __m256i avx2_not_utf8(co
   return _mm256_xor_si256(wrong, _mm256_and_si256(inside, _mm256_set1_epi8((char)PAIR_INSIDE)));
 }
 
-/* Copy the blocks of plain ASCII, two at a time, that `from` begins with; how many bytes. */
+/* Copy the plain characters that `from` begins with; how many. All `size` bytes of `to`, at least 32, may be written. */
 static FLEET_AVX2 size_t avx2_copy_plain(char *to, const char *from, size_t size) {
-  size_t i = 0;
-  for (; size - i >= 64; i += 64) {
+  /* Two blocks at once. The last two overlap those before them, or each other: there is no rest to loop over. */
+  size_t second = size >= 64 ? 32 : size - 32, last = size - 32 - second, i = 0;
+  for (;;) {
     __m256i v = _mm256_loadu_si256((const __m256i *)(from + i));
-    __m256i next = _mm256_loadu_si256((const __m256i *)(from + i + 32));
-    __m256i stops = _mm256_or_si256(avx2_stops(v, 1), avx2_stops(next, 1));
-    if (_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(v, next), stops))) break;
+    __m256i next = _mm256_loadu_si256((const __m256i *)(from + i + second));
+    __m256i stops = avx2_not_plain(v, 1), next_stops = avx2_not_plain(next, 1);
     _mm256_storeu_si256((__m256i *)(to + i), v);
-    _mm256_storeu_si256((__m256i *)(to + i + 32), next);
+    _mm256_storeu_si256((__m256i *)(to + i + second), next);
+    if (_mm256_movemask_epi8(_mm256_or_si256(stops, next_stops))) {
+      unsigned found = (unsigned)_mm256_movemask_epi8(stops);
+      if (found) return i + (size_t)__builtin_ctz(found);
+      return i + second + (size_t)__builtin_ctz((unsigned)_mm256_movemask_epi8(next_stops));
+    }
+    if (i == last) return size;
+    i = i + 64 < last ? i + 64 : last;
   }
-  return i;
 }
 
-/* Behind the blocks of plain ASCII that `at` begins with. */
+/* The first byte that is no plain character; if the blocks have none, where the rest of fewer than 32 bytes begins. */
 static FLEET_AVX2 const uint8_t *avx2_skip_plain(const uint8_t *at, const uint8_t *end) {
   for (; end - at >= 32; at += 32) {
     __m256i v = _mm256_loadu_si256((const __m256i *)at);
-    if (_mm256_movemask_epi8(_mm256_or_si256(v, avx2_stops(v, 0)))) break;
+    unsigned found = (unsigned)_mm256_movemask_epi8(avx2_not_plain(v, 0));
+    if (found) return at + __builtin_ctz(found);
   }
   return at;
 }
 
 /* Copy (unless `to` is NULL) the blocks that `from` begins with which are UTF-8, not all ASCII, and have no stops; how
- * many bytes. There are three bytes before `from`. A block may end inside a character. */
+ * many bytes. There are three bytes before `from`, and at least 32 from there on. A block may end inside a character. */
 static inline __attribute__((always_inline)) FLEET_AVX2 size_t avx2_wide(char *to, const uint8_t *from,
                                                                        const uint8_t *end) {
   const uint8_t *at = from;
-  for (; end - at >= 32; at += 32) {
-    __m256i v = _mm256_loadu_si256((const __m256i *)at);
-    __m256i wrong = _mm256_or_si256(avx2_not_utf8(at, v), avx2_stops(v, to != NULL));
+  while (at < end) {
+    /* The last block overlaps the one before it, so that few characters are left to look at one by one. */
+    const uint8_t *block = end - at >= 32 ? at : end - 32;
+    __m256i v, wrong;
+    v = _mm256_loadu_si256((const __m256i *)block);
+    wrong = _mm256_or_si256(avx2_not_utf8(block, v), avx2_stops(v, to != NULL));
     if (!_mm256_testz_si256(wrong, wrong) || !_mm256_movemask_epi8(v)) break;
-    if (to != NULL) _mm256_storeu_si256((__m256i *)(to + (at - from)), v);
+    if (to != NULL) _mm256_storeu_si256((__m256i *)(to + (block - from)), v);
+    at = block + 32;
   }
   return (size_t)(at - from);
 }

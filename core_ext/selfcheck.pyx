@@ -44,7 +44,8 @@ cdef int probe(lua_State *L) noexcept nogil:
     check_storing(L)
     luaL_loadbufferx(L, PROTO_PROBE, strlen(PROTO_PROBE), b"=", b"t")
     if proto_of(L, -1).local_count != 2 or proto_of(L, -1).function_count != 1 \
-            or proto_of(L, -1).functions[0].local_count != 3 or proto_of(L, -1).functions[0].upvalue_count != 1:
+            or proto_of(L, -1).functions[0].local_count != 3 or proto_of(L, -1).functions[0].upvalue_count != 1 \
+            or (<LuaObject *>proto_of(L, -1)).type != OBJECT_PROTO:
         return luaL_error(L, b"code")
     return check_weakness(L)
 
@@ -123,6 +124,56 @@ cdef int check_values(lua_State *L) noexcept nogil:
     if not lua_isinteger(L, -1) or lua_tointeger(L, -1) != 41:
         return luaL_error(L, b"stack")
     return 0
+
+
+cdef int check_strings(lua_State *L) noexcept nogil:
+    """Raise unless a new state, this one, has its strings as lua_layout.h says, and nothing but what image.pyx replaces."""
+    cdef LuaGlobal *state = global_of(L)
+    cdef const LuaObject *object
+    cdef const LuaText *text
+    cdef const char *known
+    cdef size_t size
+    cdef Py_ssize_t bytes_used
+    cdef int i, in_buckets = 0, fixed = 0
+    if state.allocate != <void *>allocate or state.data != state_of(L):
+        return luaL_error(L, b"state")
+    for i in range(state.size):
+        text = state.buckets[i]
+        while text != NULL:
+            in_buckets += text.hash & <unsigned int>(state.size - 1) == <unsigned int>i
+            text = text.following
+    object = state.fixed
+    while object != NULL:
+        fixed += object.type == OBJECT_SHORT_STRING and object.marked == state.names[0].marked
+        object = object.next
+    if in_buckets != state.used or fixed != state.used or is_white(<LuaTable *>state.names[0]):
+        return luaL_error(L, b"string table")
+    object = state.all
+    while object != NULL:
+        if object.type == OBJECT_SHORT_STRING or object.type == OBJECT_LONG_STRING or object.type == OBJECT_PROTO:
+            return luaL_error(L, b"objects")
+        object = object.next
+    if not is_text(state.names[0], b"__index") or not is_text(state.names[MODE_NAME], b"__mode") \
+            or not is_text(state.names[METAMETHODS - 1], b"__close") or not is_text(state.no_memory, b"not enough memory"):
+        return luaL_error(L, b"names")
+    known = lua_pushstring(L, PROTO_PROBE)
+    if text_of(state.cache[<unsigned int><size_t>PROTO_PROBE % CACHE_SETS][0], &size) != known:
+        return luaL_error(L, b"cache of strings")
+    if state.all.type != OBJECT_LONG_STRING:
+        return luaL_error(L, b"new objects")
+    bytes_used = state.total - state.debt
+    lua_pushstring(L, b"\1")
+    if state.total - state.debt - bytes_used != <Py_ssize_t>short_size(<LuaText *>state.all):
+        return luaL_error(L, b"bytes in use")
+    if state.all.type != OBJECT_SHORT_STRING or state.used != fixed + 1:
+        return luaL_error(L, b"new strings")
+    return 0
+
+
+cdef bint is_text(const LuaText *text, const char *wanted) noexcept nogil:
+    cdef size_t size
+    cdef const char *found = text_of(text, &size)
+    return size == strlen(wanted) and memcmp(found, wanted, size) == 0
 
 
 cdef int check_table(lua_State *L) noexcept nogil:
@@ -254,6 +305,9 @@ cdef str check_layout():
     try:
         if lua_version(st.L) != LUA_VERSION_NUM:
             return f"its Lua is {lua_version(st.L)}, not {LUA_VERSION_NUM}"
+        lua_pushcfunction(st.L, check_strings)
+        if lua_pcall(st.L, 0, 0, 0) != LUA_OK:
+            return f"its strings are kept differently: {(<bytes>lua_tostring(st.L, -1)).decode()}"
         lua_pushcfunction(st.L, describe_sandbox)
         status = lua_pcall(st.L, 0, 0, 0)
         if status != LUA_OK:
@@ -277,3 +331,4 @@ def _require_lua():
 
 
 _require_lua()
+prepare_images()

@@ -128,9 +128,12 @@ cdef class LuaState:
 
     cdef StateC c
     cdef readonly Program program
+    cdef Image image            # of the engine; None while it is made
+    cdef Image program_image
     cdef public object host
     cdef Schema schema
     cdef int message_in, message_out
+    cdef str engine
     cdef bint entered
     cdef object __weakref__
 
@@ -141,26 +144,34 @@ cdef class LuaState:
     def __init__(self, *, str engine, object host=None, size_t memory_limit=64 << 20,
                  uint64_t instruction_limit=0xFFFFFFFFFFFFFFFF, bint sliced=False,
                  Schema schema=None, int message_in=0, int message_out=0):
-        cdef bytes name = engine.encode()
-        cdef int status
         self.host = host
         self.schema = schema
         self.message_in = message_in
         self.message_out = message_out
         self.c.limit = memory_limit
+        self.c.sliced = sliced
+        self.open(engine, image_of(engine))
+        self.c.instruction_limit = instruction_limit
+
+    cdef int open(self, str engine, Image image) except -1:
+        cdef bytes name = engine.encode()
+        cdef int status
+        self.engine = engine
+        self.image = image
         self.c.instruction_limit = 0xFFFFFFFFFFFFFFFF
         self.c.deadline = 0x7FFFFFFFFFFFFFFF
-        self.c.sliced = sliced
         self.c.serial = SERIAL_FIRST
         self.c.L = lua_newstate(allocate, &self.c, HASH_SEED)
         if self.c.L == NULL:
             raise MemoryError("no memory for a Lua state")
         live_states(1)
         (<StateC **>lua_getextraspace(self.c.L))[0] = &self.c
+        if image is not None and not adopt_strings(&self.c, &image.shared, global_of(image.template.c.L)):
+            raise MemoryError("no memory for a Lua state")
         status = protect(self.c.L, open_sandbox, <char *>name)
         if status != LUA_OK:
             raise self.fault("cannot prepare a Lua state")
-        self.c.instruction_limit = instruction_limit
+        return 0
 
     def __dealloc__(self):
         self.shut()
@@ -190,9 +201,13 @@ cdef class LuaState:
 
     def set_program(self, Program program not None):
         """Give a prepared state what it will run. Once, before the first step."""
+        cdef Image image
         if self.program is not None:
             raise RuntimeError("a Lua state is never handed from one run to another")
         self.program = program
+        image = program.image_on(self.engine, self.image)
+        if image.added <= MOST_SHARED and add_strings(&self.c, &image.shared):
+            self.program_image = image
 
     @property
     def memory_used(self):
@@ -302,7 +317,7 @@ cdef class LuaState:
             # Code that cannot go for want of memory stays: nothing depends on it.
             if protect(self.c.L, enter_rest, NULL) != LUA_OK:
                 lua_pop(self.c.L, 1)
-            lua_gc(self.c.L, LUA_GCCOLLECT)
+            collect_all(&self.c)
             arena_trim(&self.c, 0)
         return self.memory_used
 

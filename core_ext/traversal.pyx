@@ -117,23 +117,22 @@ cdef int ordered_pairs(lua_State *L) noexcept nogil:
 # ---- next: without an iterator of its own, so what it needs to remember is kept by table, for as long as the table lives
 
 cdef void new_weak_table(lua_State *L, const void *key) noexcept nogil:
-    """registry[key] = a table with weak keys. Before hide_weakness() only."""
+    """Push a table with weak keys, which registry[key] is from now on."""
     lua_newtable(L)
     lua_createtable(L, 0, 1)
+    # The string that the collector knows, which is hidden from everybody else.
+    push_word(L, <uint8_t>TAG_SHORT_STRING, global_of(L).names[MODE_NAME])
     lua_pushstring(L, b"k")
-    lua_setfield(L, -2, b"__mode")
+    lua_rawset(L, -3)
     lua_setmetatable(L, -2)
+    lua_pushvalue(L, -1)
     lua_rawsetp(L, LUA_REGISTRYINDEX, key)
-
-
-cdef void open_order(lua_State *L) noexcept nogil:
-    new_weak_table(L, &SNAPSHOTS_KEY)
-    new_weak_table(L, &FIRST_KEY)
 
 
 cdef void push_kept(lua_State *L, const void *key) noexcept nogil:
     """Push what is kept under `key` for the table at 1."""
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key)
+    if lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TNIL:
+        return
     lua_pushvalue(L, 1)
     lua_rawget(L, -2)
     lua_remove(L, -2)
@@ -141,7 +140,9 @@ cdef void push_kept(lua_State *L, const void *key) noexcept nogil:
 
 cdef void keep(lua_State *L, const void *key) noexcept nogil:
     """Keep the value on top, popping it, under `key` for the table at 1."""
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key)
+    if lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TNIL:
+        lua_pop(L, 1)
+        new_weak_table(L, key)
     lua_insert(L, -2)
     lua_pushvalue(L, 1)
     lua_insert(L, -2)

@@ -54,7 +54,7 @@ cdef extern from "buffer.h" nogil:
     Buffer SCRATCH
     Buffer HOST_RESULT
 
-# Looking at text in large steps (json_read.pyx, json_write.pyx), and the codec's working space.
+# Looking at text in large steps (json_strings.pyx, json_text.pyx), and the codec's working space.
 cdef extern from "scan.h" nogil:
     Buffer JSON_TEXT
     Buffer JSON_MEMBERS
@@ -66,7 +66,9 @@ cdef extern from "scan.h" nogil:
     size_t copy_wide(char *to, const uint8_t *source, const uint8_t *end)
     const uint8_t *skip_wide(const uint8_t *at, const uint8_t *end)
     uint64_t eight_digits(uint32_t value)
+    void first_16(const uint8_t *at, size_t size, uint64_t *head, uint64_t *tail)
     const uint8_t *read_digits(const uint8_t *at, const uint8_t *end, uint64_t *value)
+    const uint8_t *read_short_integer(const uint8_t *at, int64_t *value)
     uint64_t order_prefix(const char *text, size_t size)
 
 
@@ -83,8 +85,30 @@ cdef extern from "chunks.h" nogil:
     void chunk_give(Chunk *chunk)
 
 cdef enum:
+    SHARED_BUCKETS = 256        # of the strings in an image, and at least in the string tables of its states
+    MOST_SHARED = 4 * SHARED_BUCKETS    # short strings that a program adds: each new string of a state is looked for among them
+    NEVER_SHRINKS = 4           # Lua's collector halves a string table of which less than this part is in use
+
+cdef enum:
     BLOCK_CLASSES = 26          # lists of free small blocks, by size
     BLOCK_KINDS = 4
+
+
+# Code in an image: that of a module or of a chunk of a program.
+ctypedef struct SharedCode:
+    const char *name
+    size_t size
+    void *proto
+    bint passing
+
+
+# What the states of an image share (image.pyx).
+ctypedef struct Shared:
+    LuaText *strings[SHARED_BUCKETS]
+    SharedCode *code
+    int count
+    void *maker                 # the code of the function that makes functions with shared code
+    const Shared *below         # of the engine; NULL: this is it
 
 
 # Before each block that is too large for a chunk.
@@ -186,6 +210,8 @@ ctypedef struct StateC:
     Chunk *chunks
     size_t empty_chunks
     LargeBlock *large
+    const Shared *shared        # what the state has from an image; NULL: nothing
+    bint apart                  # the strings of that are out of its string table, for that grows
     size_t limit
     uint64_t serial             # the last creation serial given
     uint64_t shown              # the last number under which an object was shown (naming.pyx)

@@ -208,8 +208,9 @@ class Pool:
 def compile_lua(source: bytes, chunk_name: str, *, local_names: bool = True) -> bytes:
     """Compile Lua text to bytecode. Raises LuaSyntaxError."""
 
-def set_modules(code: dict[str, bytes], passing: Iterable[str] = ()) -> None:
-    """Give the core the compiled Lua halves of the standard modules; passing: those that waiting runs need not keep."""
+def set_modules(code: dict[str, bytes], passing: Iterable[str] = (), shared: Iterable[str] = ()) -> None:
+    """Give the core the compiled Lua halves of the standard modules; passing: those that waiting runs need not keep;
+    shared: those that all states have in common."""
 
 def dump_lua_on_fatal(descriptor: int) -> None:
     """At SIGABRT, SIGSEGV, SIGBUS, SIGFPE and SIGILL write the Lua stacks of all threads to a file descriptor.

@@ -5,11 +5,16 @@ local lib = core.lib
 
 local run = {
     now = 0, replaying = false, commands = nil, info = nil, sequence = 0,
-    timers = {}, activities = {}, children = {}, entries = {}, patches = {}, versions = {}, context = {},
+    timers = {}, activities = {}, children = {}, entries = {}, context = {},
 }
 local host = { workflow = true, run = run, CONTEXT_HEADER = "lua-fleet-context" }
 local loader = core.module("loader")(core, base, host)
 local engine = {}
+
+local function finish(...) loader.module("workflow_end").complete(...) end
+
+--- host.main(main, arguments): what the run's first coroutine is
+function host.main(main, arguments) finish(main(lib.t_unpack(arguments, 1, arguments.n))) end
 
 loader.globals({ errors = true, os = true, print = true, process = true })
 loader.lend(host, "workflow_host")

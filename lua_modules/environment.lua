@@ -6,11 +6,6 @@ local core, base, host, load = ...
 local lib = core.lib
 local type, pairs, ipairs, setmetatable = lib.type, lib.pairs, lib.ipairs, lib.setmetatable
 
-local ALWAYS = {
-    channel = true, errors = true, payload = true, os = true, coroutine = true, string = true, table = true,
-    math = true, utf8 = true, process = true,
-}
-
 local manifest
 local environments = {}
 
@@ -37,19 +32,7 @@ function environment(spec)
     for alias, id in pairs(spec.imports) do known[alias] = library(id) end
     for name, value in pairs(known) do globals[name] = value end
     globals._G = globals
-    local id = spec.id
-    globals.require = function(name)
-        if type(name) ~= "string" then
-            lib.error("bad argument #1 to 'require' (string expected, got " .. type(name) .. ")", 2)
-        end
-        local value = known[name]
-        if value == nil and ALWAYS[name] then value = base[name] end
-        if value ~= nil then return value end
-        if core.host("knows_module", name) then
-            return core.refuse("module '" .. name .. "' not found: add it to the entry's `modules:` (" .. id .. ")", 2)
-        end
-        return core.refuse("module '" .. name .. "' not found", 2)
-    end
+    globals.require = load("require")(known, spec.id)
     return setmetatable(env, nil), setmetatable(globals, { __index = base, __metatable = false })
 end
 
@@ -58,8 +41,7 @@ return function()
     manifest = core.manifest()
     local spec = manifest.entry
     local env = environment(spec)
-    core.set_globals(env.globals)
-    local value = core.run_body(core.chunk("main", env.globals))
+    local value = core.run_body(core.chunk("main", env.globals), env.globals)
     if type(value) == "function" then return value end
     if type(value) ~= "table" then
         lib.error("the file of " .. spec.id .. " returns a " .. type(value)

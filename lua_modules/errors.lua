@@ -39,20 +39,21 @@ for _, name in lib.ipairs({ "new", "wrap", "is", "call_stack" }) do
 end
 
 core.set_error_class(metatable)
-core.set_error_maker(function(kind, message)
-    if type(kind) == "table" then
-        kind.kind = canonical(kind.kind)
-        return new(kind)
-    end
-    return make(kind, message, false)
-end)
-
 -- For the other privileged modules.
 local internal = {
     fields = fields,
     canonical = canonical,
     make = make,
 }
+
+--- internal.made(kind, message) -> error; or internal.made(fields)
+function internal.made(kind, message)
+    if type(kind) == "table" then
+        kind.kind = canonical(kind.kind)
+        return new(kind)
+    end
+    return make(kind, message, false)
+end
 
 internal.canceled = function(message) return make("CANCELED", message or "canceled", false) end
 

@@ -41,6 +41,12 @@ local function module(name, serial)
 end
 loader.module = module
 
+-- Errors that begin in the core, or come from Python.
+core.set_error_maker(function(...)
+    local _, internal = module("errors")
+    return internal.made(...)
+end)
+
 --- loader.globals(names): globals of scripts that are modules of the same name, loaded when a script first names them
 function loader.globals(names)
     local metatable = lib.getmetatable(base)

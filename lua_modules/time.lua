@@ -42,16 +42,9 @@ function time.sleep(duration)
     end
 end
 
-local HOME = {
-    now = "time_moment", date = "time_calendar", unix = "time_calendar",
-    after = "time_timers", timer = "time_timers", ticker = "time_timers",
-    parse_duration = "time_duration", parse = "time_parse",
-    load_location = "time_zone", fixed_zone = "time_zone", utc = "time_zone", localtz = "time_zone",
-}
-
 lib.setmetatable(time, {
     __index = function(_, name)
-        local value = load(HOME[name] or "time_names")[name]
+        local value = load(load("time_homes")[name] or "time_names")[name]
         lib.rawset(time, name, value)
         return value
     end,

@@ -31,7 +31,7 @@ local function decide(change_id, min, max)
         host.emit("set_patch_marker", { patch_id = change_id .. "-" .. max, deprecated = false })
         return max
     end
-    local recorded = run.patches[change_id]
+    local recorded = run.patches and run.patches[change_id]
     if recorded then
         host.emit("set_patch_marker", { patch_id = change_id .. "-" .. recorded, deprecated = false })
         return recorded
@@ -53,6 +53,7 @@ function workflow.version(change_id, min, max)
         return nil, internal.make("INVALID", "min_supported " .. min .. " is above max_supported " .. max, false)
     end
     if not run then return max, nil end
+    run.versions = run.versions or {}
     local version = run.versions[change_id]
     if not version then
         version = decide(change_id, min, max)

@@ -31,7 +31,7 @@ end
 function ending.failed(thrown, traceback, task)
     local err = load("outcomes").thrown(thrown, traceback)
     -- A coroutine beside the main function that lets its cancellation pass has ended, and no more (decision 17).
-    if task ~= run.main and run.cancel_requested and internal.fields(err).kind == "CANCELED" then return end
+    if task ~= run.info.main and run.cancel_requested and internal.fields(err).kind == "CANCELED" then return end
     ending.fail(err)
 end
 

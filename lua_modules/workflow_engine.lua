@@ -7,16 +7,26 @@ local lib = core.lib
 local pairs, error = lib.pairs, lib.error
 local run = host.run
 
--- Jobs that one module takes: the module, and its function.
+-- Jobs that one module takes, and which of its functions. Two tables of strings are smaller than one of pairs.
 local TAKERS = {
-    resolve_activity = { "activities", "resolve" },
-    resolve_signal_external_workflow = { "other_workflows", "resolve" },
-    resolve_request_cancel_external_workflow = { "other_workflows", "resolve" },
-    resolve_child_workflow_execution_start = { "children", "resolve_start" },
-    resolve_child_workflow_execution = { "children", "resolve" },
-    signal_workflow = { "signals", "receive" },
-    query_workflow = { "queries", "answer" },
-    do_update = { "updates", "receive" },
+    resolve_activity = "activities",
+    resolve_signal_external_workflow = "other_workflows",
+    resolve_request_cancel_external_workflow = "other_workflows",
+    resolve_child_workflow_execution_start = "children",
+    resolve_child_workflow_execution = "children",
+    signal_workflow = "signals",
+    query_workflow = "queries",
+    do_update = "updates",
+}
+local TAKE = {
+    resolve_activity = "resolve",
+    resolve_signal_external_workflow = "resolve",
+    resolve_request_cancel_external_workflow = "resolve",
+    resolve_child_workflow_execution_start = "resolve_start",
+    resolve_child_workflow_execution = "resolve",
+    signal_workflow = "receive",
+    query_workflow = "answer",
+    do_update = "receive",
 }
 
 local jobs = {}
@@ -31,6 +41,7 @@ end
 
 function jobs.notify_has_patch(job)
     local id, number = lib.s_match(job.patch_id, "^(.*)%-(%d+)$")
+    run.patches = run.patches or {}
     if id then run.patches[id] = lib.tonumber(number) end
 end
 
@@ -46,7 +57,6 @@ function engine.apply(activation)
     run.run_id = activation.run_id
     run.commands = { n = 0 }
     run.now = activation.timestamp or run.now
-    run.started = run.started or run.now
     run.replaying = activation.is_replaying or false
     run.history_length = activation.history_length or 0
     run.history_size = activation.history_size_bytes or 0
@@ -58,7 +68,7 @@ function engine.apply(activation)
             if handler then
                 handler(job)
             elseif taker then
-                load(taker[1])[taker[2]](job)
+                load(taker)[TAKE[variant]](job)
             else
                 error("the activation has a job that this engine does not know: " .. lib.tostring(variant))
             end

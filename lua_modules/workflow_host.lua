@@ -37,7 +37,7 @@ end
 function host.now() return run.now end
 
 --- host.started() -> host.now() of the run's first workflow task
-function host.started() return run.started end
+function host.started() return run.info.started end
 
 function host.random_bytes(n) return core.random_bytes(n) end
 

@@ -29,6 +29,7 @@ return function(job)
     local manifest_info = core.host("run_info")
     run.explained = manifest_info.explained
     run.info = {
+        started = run.now,
         workflow_id = job.workflow_id,
         run_id = run.run_id,
         workflow_type = job.workflow_type,
@@ -53,6 +54,5 @@ return function(job)
     end
     if job.headers then take_headers(job) end
     local main = load("environment")()
-    local function finish(...) load("workflow_end").complete(...) end
-    run.main = core.start(function() finish(main(lib.t_unpack(arguments, 1, arguments.n))) end)
+    run.info.main = core.start(host.main, main, arguments)
 end

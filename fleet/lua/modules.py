@@ -6,6 +6,14 @@ from pathlib import Path
 
 from fleet import _core
 
+SHARED = (
+    *("activities", "call_options", "durations", "environment", "errors", "failures", "funcs", "funcs_calls"),
+    *("function_events", "function_host", "loader", "os", "outcomes", "print", "process", "require", "time"),
+    *("workflow_end", "workflow_engine", "workflow_host", "workflow_start"),
+)
+"""What most runs load: their states share the code and the strings of these. Each string of another one makes a list of
+theirs longer, that is looked through for each new string in a state."""
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -23,5 +31,6 @@ def install_modules() -> None:
     sources = {path.stem: path.read_bytes() for path in sorted(modules_directory().glob("*.lua"))}
     _core.set_modules(
         {name: _core.compile_lua(source, f"=[{name}]", local_names=False) for name, source in sources.items()},
+        shared=SHARED,
         passing=[name for name, source in sources.items() if source.startswith(b"--!")],
     )

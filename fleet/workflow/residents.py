@@ -21,7 +21,7 @@ LOW_WATER = 0.9
 """Share of the budget down to which runs are dropped: without the gap each activation of a full cache drops one."""
 
 IDLE = 2.0
-"""Seconds without an activation after which a run is put to rest. What it then lacks costs its next activation some 100
+"""Seconds without an activation after which a run is put to rest. What it then lacks costs its next activation some 10
 microseconds."""
 
 _RESTS = 4

@@ -30,6 +30,17 @@ class LuaRun:
         state: the Lua state.
     """
 
+    __slots__ = (
+        "_entry_id",
+        "_local_activities",
+        "_resident",
+        "_residents",
+        "_run_id",
+        "_seconds",
+        "_workflow_id",
+        "state",
+    )
+
     def __init__(
         self,
         scripts: WorkflowScripts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fleet import _core
 from fleet.lua import Programs, StatePool
@@ -46,15 +46,18 @@ class Origin:
 
 
 class WorkflowScripts:
-    """Makes the states of an application's workflow runs."""
+    """Makes the states of an application's workflow runs.
+
+    Attributes:
+        functions: what the core may ask about any run; each has a few functions of its own beside them.
+    """
 
     def __init__(self, app: App, limits: Limits = Limits(), pool_size: int = 8) -> None:
         self.app = app
         self.limits = limits
         self.programs = Programs(app)
         self.pool = StatePool(self._prepare, pool_size)
-        # What the core may ask about any run; each has a few functions of its own beside them.
-        self._functions: dict[str, Callable[..., Any]] = {
+        self.functions: dict[str, Callable[..., Any]] = {
             **HOST,
             "activity": self._activity_table().get,
             "workflow": self._child,
@@ -67,7 +70,7 @@ class WorkflowScripts:
     ) -> _core.LuaState:
         """A state for one run. `issued` is told of each command. Raises ScriptProblem when a file does not compile."""
         state = self.pool.take(self.programs.get(entry_id))
-        state.host = self._host(entry_id, workflow_id, run_id, origin, issued)
+        state.host = _RunHost(self, entry_id, workflow_id, run_id, origin, issued)
         return state
 
     def close(self) -> None:
@@ -110,39 +113,76 @@ class WorkflowScripts:
             return None
         return {"task_queue": worker.task_queue, "client": worker.client}
 
-    def _neighbour(self, own: str, other: str) -> str | None:
+    def place(self, entry_id: str) -> tuple[str, str]:
+        """The worker of a workflow entry and the client of that; "" where there is none."""
+        worker_id = self.app.workflows[entry_id].worker or ""
+        worker = self.app.workers.get(worker_id)
+        return worker_id, worker.client if worker is not None else ""
+
+    def neighbour(self, own: str, other: str) -> str | None:
         """The namespace of another client of the same Temporal server; None when there is no such client."""
         own_client, client = self.app.clients.get(own), self.app.clients.get(other)
         if own_client is None or client is None or client.address != own_client.address:
             return None
         return client.namespace
 
-    def _host(
-        self, entry_id: str, workflow_id: str, run_id: str, origin: Origin, issued: Issued | None
-    ) -> Callable[..., Any]:
-        worker_id = self.app.workflows[entry_id].worker or ""
-        worker = self.app.workers.get(worker_id)
-        client_id = worker.client if worker is not None else ""
-        client = self.app.clients.get(client_id)
-        context = {"workflow_id": workflow_id, "run_id": run_id, "entry": entry_id}
 
-        def log(level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
-            script_logger.log(LEVELS[level], "%s", text, extra={"fleet": {**context, **(fields or {})}})
+class _RunHost:
+    """What the core may ask about one run: itself, and whatever is the same for all runs. Each cached run has one,
+    so it is small: names of functions are looked up in its class."""
 
-        own: dict[str, Callable[..., Any]] = {
-            "log": log,
-            "neighbour": lambda other: self._neighbour(client_id, other),
-            "search_attributes": lambda: dict(client.search_attributes) if client is not None else {},
-            "run_info": lambda: {
-                "task_queue": origin.task_queue,
-                "namespace": origin.namespace,
-                "entry": entry_id,
-                "worker": worker_id,
-                "client": client_id,
-                "explained": issued is not None,
-            },
+    __slots__ = ("_entry_id", "_issued", "_origin", "_run_id", "_scripts", "_workflow_id")
+
+    def __init__(
+        self,
+        scripts: WorkflowScripts,
+        entry_id: str,
+        workflow_id: str,
+        run_id: str,
+        origin: Origin,
+        issued: Issued | None,
+    ) -> None:
+        self._scripts = scripts
+        self._entry_id = entry_id
+        self._workflow_id = workflow_id
+        self._run_id = run_id
+        self._origin = origin
+        self._issued = issued
+
+    def __call__(self, name: str, *args: Any) -> Any:
+        own = self._OWN.get(name)
+        return self._scripts.functions[name](*args) if own is None else own(self, *args)
+
+    def _log(self, level: str, text: str, fields: Mapping[str, Any] | None = None) -> None:
+        context = {"workflow_id": self._workflow_id, "run_id": self._run_id, "entry": self._entry_id}
+        script_logger.log(LEVELS[level], "%s", text, extra={"fleet": {**context, **(fields or {})}})
+
+    def _told(self, number: int, stack: str) -> None:
+        assert self._issued is not None
+        self._issued(number, stack)
+
+    def _neighbour(self, other: str) -> str | None:
+        return self._scripts.neighbour(self._scripts.place(self._entry_id)[1], other)
+
+    def _search_attributes(self) -> dict[str, str]:
+        client = self._scripts.app.clients.get(self._scripts.place(self._entry_id)[1])
+        return dict(client.search_attributes) if client is not None else {}
+
+    def _run_info(self) -> dict[str, Any]:
+        worker, client = self._scripts.place(self._entry_id)
+        return {
+            "task_queue": self._origin.task_queue,
+            "namespace": self._origin.namespace,
+            "entry": self._entry_id,
+            "worker": worker,
+            "client": client,
+            "explained": self._issued is not None,
         }
-        if issued is not None:
-            own["issued"] = issued
-        shared = self._functions
-        return lambda name, *args: (own.get(name) or shared[name])(*args)
+
+    _OWN: ClassVar[dict[str, Callable[..., Any]]] = {
+        "log": _log,
+        "issued": _told,
+        "neighbour": _neighbour,
+        "search_attributes": _search_attributes,
+        "run_info": _run_info,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import struct
@@ -11,7 +12,7 @@ from decimal import Context, Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from json_codec import Codec
+from json_codec import Codec, NotJson
 
 EXACT = Context(prec=1200)
 
@@ -120,6 +121,70 @@ def test_integers_that_do_not_fit_are_floats(codec: Codec) -> None:
     got = codec.decode(str(values))
     assert got == [float(value) for value in values]
     assert all(isinstance(value, float) for value in got)
+
+
+ODD_NUMBERS = [
+    *("0", "-0", "7", "-7", "1234567", "12345678", "1234567890123456", "12345678901234567", "1234567890123456789"),
+    *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809"),
+    *("18446744073709551615", "18446744073709551616", "99999999999999999999", "1" + "0" * 40),
+    *("0.0", "-0.0", "0.1", "-12.75", "1.0", "123456.789012", "0.1234567890123456", "0.12345678901234567"),
+    *(
+        "0.01234567890123456789",
+        "12345678901234567.89",
+        "0.0000000000000000001",
+        "0." + "0" * 30 + "1",
+        "9." + "9" * 30,
+    ),
+    *("999999999999999.9", "99999999999999.99", "9007199254740993.0", "0.30000000000000004", "4503599627370497.5"),
+    *("1e5", "1E-5", "-1.5e+300", "0e9", "2.5e-320", "17976931348623157e292", "123456789012345678e-40"),
+]
+
+
+@pytest.mark.parametrize("text", ODD_NUMBERS)
+def test_a_number_is_the_same_wherever_it_stands(codec: Codec, text: str) -> None:
+    # How a number is read depends on what is behind it: not all ways look at as many bytes.
+    expected = int(text) if set(text) <= set("-0123456789") and text != "-0" else float(text)
+    if not -(2**63) <= expected < 2**63:
+        expected = float(expected)
+    for after in range(70):
+        for before in ("", "1,", "2.5,", '"a",', "1e1,"):
+            got = codec.decode(f"[{before}{text}{' ' * after}]")[-1]
+            assert repr(got) == repr(expected)
+        assert repr(codec.decode(f'{{"a":{text}{" " * after}}}')["a"]) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("01", "2: a number may not begin with 0"),
+        ("-00.5", "3: a number may not begin with 0"),
+        ("-", "3: expected a digit, found the byte 0x20"),
+        ("-a", "3: expected a digit, found 'a'"),
+        ("1.", "4: expected a digit after the point, found the byte 0x20"),
+        ("12345678901234567.e1", "20: expected a digit after the point, found 'e'"),
+        ("1.5e", "6: expected a digit in the exponent, found the byte 0x20"),
+        ("1e+x", "5: expected a digit in the exponent, found 'x'"),
+        ("1.5.5", "5: expected ',' or ']', found '.'"),
+        ("12-3", "4: expected ',' or ']', found '-'"),
+        ("0x10", "3: expected ',' or ']', found 'x'"),
+        ("1e309", "2: the number is too large for a float"),
+    ],
+)
+def test_a_wrong_number_is_refused_wherever_it_stands(codec: Codec, text: str, problem: str) -> None:
+    for after in range(1, 70):
+        with pytest.raises(NotJson) as refusal:
+            codec.decode(f"[{text}{' ' * after}]")
+        assert str(refusal.value) == f"line 1, column {problem}"
+
+
+@pytest.mark.parametrize("between", ["1e2", "-0", "1.5e300", "null", '"a"', "[1,2]", " 5"])
+@pytest.mark.parametrize("count", [1, 55, 56, 57, 64, 200, 1023, 1024, 1025, 3000])
+def test_long_rows_of_numbers(codec: Codec, count: int, between: str) -> None:
+    dice = random.Random(count)
+    row = [repr(dice.random()) if i % 3 else str(dice.getrandbits(40)) for i in range(count)]
+    for place in {0, 1, count // 2, count - 1}:
+        text = f"[{','.join([*row[:place], between, *row[place:]])}]"
+        assert json.loads(codec.again(text)) == json.loads(text)
 
 
 def test_very_long_numbers(codec: Codec) -> None:

@@ -229,18 +229,38 @@ def test_strings(codec: Codec, text: str, before: int) -> None:
     assert not any(ord(c) < 32 for c in written)
 
 
+PLACES = [(before, after) for before in range(18) for after in (0, 1, 3, 7, 8, 15, 17)]
+# Long texts go by blocks of 32 in pairs, and the last pair overlaps the one before it.
+PLACES += [(before, size - before) for size in (31, 32, 63, 64, 95, 100) for before in range(size + 1)]
+
+
 @pytest.mark.parametrize("character", [chr(i) for i in range(128)])
 def test_every_ascii_character_at_every_place_of_a_block(codec: Codec, character: str) -> None:
-    texts = ["a" * before + character + "b" * after for before in range(18) for after in (0, 1, 3, 7, 8, 15, 17)]
+    texts = ["a" * before + character + "b" * after for before, after in PLACES]
     written = codec.encode(texts)
     assert json.loads(written) == texts
+    assert not set(written) & set("<>&")
+    assert codec.decode(written) == texts
+
+
+@pytest.mark.parametrize("around", ["é", "語", "😀", "aé語😀"])
+def test_every_mark_in_text_that_is_not_ascii(codec: Codec, around: str) -> None:
+    texts = [
+        around * before + mark + around * after
+        for mark in '"\\<>&|~\x00\x1f\x7f'
+        for before in range(24)
+        for after in (0, 24)
+    ]
+    written = codec.encode(texts)
+    assert json.loads(written) == texts
+    assert not set(written) & set("<>&")
     assert codec.decode(written) == texts
 
 
 @pytest.mark.parametrize("bad", [b"\x80", b"\xc3", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xff"])
 def test_bad_utf8_at_every_place_of_a_block(codec: Codec, bad: bytes) -> None:
-    for before in range(18):
-        for after in (0, 1, 4, 20):
+    for before in (*range(18), *range(28, 36), 63, 64, 65):
+        for after in (0, 1, 4, 20, 64):
             with pytest.raises(NotJson, match="cannot encode a string that is not UTF-8 at \\[1\\]"):
                 codec.encode([b"a" * before + bad + b"b" * after])
 
