@@ -181,13 +181,14 @@ cdef void push_shared(lua_State *L, void *code) noexcept nogil:
     set_proto(L, -1, code)
 
 
-def prepare_images():
+cdef int prepare_images() except -1:
     """Compile what images are made with. Once, at import."""
     global NO_CODE, NO_CODE_DATA, NO_CODE_SIZE
     MODULE_CODE[MAKER_NAME.decode()] = compile_lua(MAKER, "=" + MAKER_NAME.decode(), local_names=False)
     NO_CODE = compile_lua(b"", "=" + MAKER_NAME.decode(), local_names=False)
     NO_CODE_DATA = PyBytes_AS_STRING(NO_CODE)
     NO_CODE_SIZE = len(NO_CODE)
+    return 0
 
 
 cdef const SharedCode *find_shared(StateC *st, bint privileged, const char *name, size_t size) noexcept nogil:

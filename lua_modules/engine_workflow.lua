@@ -13,8 +13,11 @@ local engine = {}
 
 local function finish(...) loader.module("workflow_end").complete(...) end
 
---- host.main(main, arguments): what the run's first coroutine is
-function host.main(main, arguments) finish(main(lib.t_unpack(arguments, 1, arguments.n))) end
+--- host.main(main, arguments) -> what the run's first coroutine runs
+-- Tracebacks know `main` by the name of this upvalue.
+function host.main(main, arguments)
+    return function() finish(main(lib.t_unpack(arguments, 1, arguments.n))) end
+end
 
 loader.globals({ errors = true, os = true, print = true, process = true })
 loader.lend(host, "workflow_host")

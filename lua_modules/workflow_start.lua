@@ -54,5 +54,5 @@ return function(job)
     end
     if job.headers then take_headers(job) end
     local main = load("environment")()
-    run.info.main = core.start(host.main, main, arguments)
+    run.info.main = core.start(host.main(main, arguments))
 end

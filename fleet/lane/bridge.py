@@ -200,8 +200,8 @@ class WorkerParts:
 
 
 def grant_off_loop(worker: Worker) -> None:
-    """Let the core of a worker, all of whose suppliers of permits are its own or Permits, wait for them without the event
-    loop. To be called before the worker runs."""
+    """Let the core of a worker wait for permits without the event loop. To be called before it runs; it has no suppliers
+    of permits but Permits and the core's own."""
     core: Any = worker._bridge_worker
     core.validate = partial(_validate, core._ref)
 

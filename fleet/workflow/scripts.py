@@ -70,7 +70,7 @@ class WorkflowScripts:
     ) -> _core.LuaState:
         """A state for one run. `issued` is told of each command. Raises ScriptProblem when a file does not compile."""
         state = self.pool.take(self.programs.get(entry_id))
-        state.host = _RunHost(self, entry_id, workflow_id, run_id, origin, issued)
+        state.host = RunHost(self, entry_id, workflow_id, run_id, origin, issued)
         return state
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class WorkflowScripts:
         return client.namespace
 
 
-class _RunHost:
+class RunHost:
     """What the core may ask about one run: itself, and whatever is the same for all runs. Each cached run has one,
     so it is small: names of functions are looked up in its class."""
 

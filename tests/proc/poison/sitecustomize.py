@@ -10,13 +10,13 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 
-from fleet.workflow import LuaRun, WorkflowScripts
+from fleet.workflow import LuaRun
+from fleet.workflow.scripts import RunHost
 
 POISON = Path(os.environ["POISON"])
 activate = LuaRun.activate
@@ -42,17 +42,12 @@ def do(name: str) -> None:
     ctypes.PyDLL(None).sleep(3600)
 
 
-def poisoned_host(self: WorkflowScripts, *args: Any) -> Callable[..., Any]:
-    function = host(self, *args)
-
-    def call(name: str, *args: Any) -> Any:
-        if name == "log" and args[1] in ("crash", "hang", "block") and POISON.exists():
-            do(args[1])
-        return function(name, *args)
-
-    return call
+def poisoned_host(self: RunHost, name: str, *args: Any) -> Any:
+    if name == "log" and args[1] in ("crash", "hang", "block") and POISON.exists():
+        do(args[1])
+    return host(self, name, *args)
 
 
-host = WorkflowScripts._host
+host = RunHost.__call__
 LuaRun.activate = poisoned  # type: ignore[method-assign]
-WorkflowScripts._host = poisoned_host  # type: ignore[method-assign,assignment]
+RunHost.__call__ = poisoned_host  # type: ignore[method-assign]
