@@ -200,8 +200,8 @@ class WorkerParts:
 
 
 def grant_off_loop(worker: Worker) -> None:
-    """Let the core of a worker wait for permits without the event loop. To be called before it runs; it has no suppliers
-    of permits but Permits and the core's own."""
+    """Let the core of a worker wait for permits without the event loop. To be called before it runs, when nothing but
+    Permits and the core itself supply it with permits."""
     core: Any = worker._bridge_worker
     core.validate = partial(_validate, core._ref)
 
