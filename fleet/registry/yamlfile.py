@@ -75,6 +75,9 @@ def parse_yaml(text: str) -> Node | None:
             begun += f" that begins on line {error.context_mark.line + 1}"
         # At the end of the input the mark is one past the last line.
         line = min(mark.line + 1, text.count("\n") + 1) if mark else 1
+        if "nesting depth" in (error.problem or ""):
+            # libyaml has a limit of its own, above ours, and reads ahead of what it hands out.
+            raise _too_deep(line) from None
         raise SyntaxProblem(f"not valid YAML: {error.problem}{begun}", line, _yaml_hint(error.problem or "")) from None
     except yaml.reader.ReaderError as error:
         # libyaml counts bytes where PyYAML counts characters; near enough to find a control character.
