@@ -360,7 +360,7 @@ cdef int explained(lua_State *L) noexcept nogil:
 cdef class Pool:
     """Prepared states, so that a new run does not wait for one.
 
-    make: () -> LuaState. size: how many to keep ready. `refill` is called when there is time.
+    make: () -> LuaState. size: how many there are at most. `refill` is called when there is time.
     """
 
     cdef object make
@@ -378,12 +378,10 @@ cdef class Pool:
         state.set_program(program)
         return state
 
-    def refill(self, int most=1):
-        """Prepare at most `most` states; True while there is more to do."""
-        while len(self.ready) < self.size and most > 0:
+    def refill(self):
+        """Prepare as many states as there is room for."""
+        while len(self.ready) < self.size:
             self.ready.append(self.make())
-            most -= 1
-        return len(self.ready) < self.size
 
     def close(self):
         """Close the states that nobody took."""

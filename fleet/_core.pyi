@@ -197,8 +197,8 @@ class Pool:
     def take(self, program: Program) -> LuaState:
         """A state of its own for one run; never comes back."""
 
-    def refill(self, most: int = 1) -> bool:
-        """Prepare at most `most` states; True while there is more to do."""
+    def refill(self) -> None:
+        """Prepare as many states as there is room for."""
 
     def close(self) -> None:
         """Close the states that nobody took."""

@@ -1,4 +1,4 @@
-"""Prepared Lua states, made while the event loop has nothing better to do."""
+"""Prepared Lua states, made several at a time: one by one, each would cost a pass of the event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from fleet import _core
 class StatePool:
     """States ready to run, so that neither a workflow run nor a call waits for its own.
 
-    make: makes a state. size: how many to keep ready. Without a running event loop each taker's state is made for it.
+    make: makes a state. size: how many there are at most; they are made anew, all at once, when half of them are gone.
+    Without a running event loop each taker's state is made for it.
     """
 
     def __init__(self, make: Callable[[], _core.LuaState], size: int) -> None:
@@ -22,7 +23,7 @@ class StatePool:
     def take(self, program: _core.Program) -> _core.LuaState:
         """A state of its own for one run; it never comes back."""
         state = self._pool.take(program)
-        if self._refilling is None:
+        if self._refilling is None and len(self._pool) * 2 <= self._pool.size:
             with contextlib.suppress(RuntimeError):  # nobody's loop
                 self._refilling = asyncio.get_running_loop().call_soon(self._refill)
         return state
@@ -38,6 +39,5 @@ class StatePool:
         return len(self._pool)
 
     def _refill(self) -> None:
-        """One state a pass of the loop."""
-        more = self._pool.refill()
-        self._refilling = asyncio.get_running_loop().call_soon(self._refill) if more else None
+        self._pool.refill()
+        self._refilling = None

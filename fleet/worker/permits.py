@@ -30,7 +30,7 @@ from fleet.supervisor.page import MAX_QUEUES, Kind, Slot, Tasks
 
 from .observed import Observer
 
-_FOLLOW_SECONDS = 0.1
+_FOLLOW_SECONDS = 0.25
 _SIZES = ("max_concurrent_workflow_tasks", "max_concurrent_activities", "max_concurrent_local_activities")
 
 
