@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto import ActivityHeartbeat, ActivityTaskCompletion
 from temporalio.bridge.proto.activity_task import ActivityCancellationDetails, ActivityTask, Cancel, Start
 from temporalio.converter import DataConverter
@@ -97,33 +98,37 @@ class ActivityLane(Polled):
             begun.running.cancel()
 
     def _over_with(self, begun: _Begun, outcome: Outcome) -> None:
-        del self._begun[begun.token]
+        if self._begun.pop(begun.token, None) is None:
+            # It was over, and what it did then has raised.
+            return
         if not self._begun:
             self._idle.set()
         completion = ActivityTaskCompletion(task_token=begun.token)
-        if isinstance(outcome, bytes):
-            completion.result.completed.result.MergeFromString(outcome)
-        else:
-            try:
+        try:
+            if isinstance(outcome, bytes):
+                completion.result.completed.result.MergeFromString(outcome)
+            else:
                 self._fail(completion, begun, outcome)
-            except Exception as inner:
-                log.exception("Failed converting the error of activity %s: %s", begun.start.activity_id, outcome)
-                _say(completion, f"Failed building exception result: {inner}")
+        except Exception as inner:
+            log.exception("The outcome of activity %s cannot be told: %s", begun.start.activity_id, outcome)
+            _say(completion, f"Failed building the result: {inner}")
         self._core.complete(begun.start.activity_id, completion.SerializeToString())
 
     def _fail(self, completion: ActivityTaskCompletion, begun: _Begun, error: BaseException) -> None:
         """Write an error into a completion, as the SDK's worker words it."""
         result, why = completion.result, begun.canceled
-        failure = result.failed.failure
-        if isinstance(error, asyncio.CancelledError | CancelledError) and why is not None:
-            if why.is_paused or why.is_reset:
-                kind, verb = ("Pause", "pause") if why.is_paused else ("Reset", "reset")
-                message = f"Unhandled activity cancel error produced by activity {verb}"
-                error = ApplicationError(message, type=f"Activity{kind}")
-            elif why.is_cancelled or why.is_worker_shutdown:
-                error, failure = CancelledError("Cancelled"), result.cancelled.failure
-        if failure is result.failed.failure:
-            _log_failure(begun.start, error)
+        canceled = isinstance(error, asyncio.CancelledError | CancelledError)
+        if canceled and why is not None and (why.is_paused or why.is_reset):
+            kind = "Pause" if why.is_paused else "Reset"
+            message = f"Unhandled activity cancel error produced by activity {kind.lower()}"
+            error = ApplicationError(message, type=f"Activity{kind}")
+        elif canceled and why is not None and (why.is_cancelled or why.is_worker_shutdown):
+            self._convert(CancelledError("Cancelled"), result.cancelled.failure)
+            return
+        _log_failure(begun.start, error)
+        self._convert(error, result.failed.failure)
+
+    def _convert(self, error: BaseException, failure: Failure) -> None:
         self._converter.failure_converter.to_failure(error, self._converter.payload_converter, failure)
 
 

@@ -66,17 +66,22 @@ class Core:
         finally:
             _set_running_loop(self._loop)
 
-    def complete(self, id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
+    def complete(
+        self, id: str, completion: bytes, arrived: Callable[[], None] | None = None, *, poll: bool = False
+    ) -> None:
         """Begin to hand in a completion. Raises ValueError when the bytes are no valid message. What else goes wrong is
         logged: the server gives the task out again.
 
-        id: whose it is, in log lines. arrived: called when the core has dealt with it.
+        id: whose it is, in log lines. arrived: called when the core has dealt with it. poll: ask for a task as well.
         """
         delivery = self._delivery
         delivery.completion(id, self._failed, arrived)
         _set_running_loop(delivery)
         try:
             self._complete(completion)
+            if poll:
+                delivery.poll()
+                self._poll()
         except BaseException:
             delivery.withdraw()
             raise

@@ -89,8 +89,7 @@ class WorkflowLane(Polled):
 
     def _answer(self, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None) -> None:
         """Hand in the completion of the last activation, and poll for the next."""
-        self._core.complete(run_id, completion, arrived)
-        self._core.poll()
+        self._core.complete(run_id, completion, arrived, poll=True)
 
     def _started(self, run_id: str, activation: bytes) -> Run:
         for job in WorkflowActivation.FromString(activation).jobs:

@@ -30,9 +30,9 @@ def completions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         note(comp)
         await public(self, comp)
 
-    def directly(self: Core, run_id: str, completion: bytes, *more: Any) -> None:
+    def directly(self: Core, run_id: str, completion: bytes, *more: Any, poll: bool) -> None:
         note(WorkflowActivationCompletion.FromString(completion))
-        fast(self, run_id, completion, *more)
+        fast(self, run_id, completion, *more, poll=poll)
 
     monkeypatch.setattr(Worker, "complete_workflow_activation", publicly)
     monkeypatch.setattr(Core, "complete", directly)

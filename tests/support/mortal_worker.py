@@ -96,12 +96,12 @@ def die_after_one_task() -> None:
         listen(self, noted, ended)
 
     def last_completion(
-        self: WorkflowCore, run_id: str, completion: bytes, arrived: Callable[[], None] | None = None
+        self: WorkflowCore, run_id: str, completion: bytes, arrived: Callable[[], None] | None, *, poll: bool
     ) -> None:
         # A task with local activities goes on here until they have ended.
         _, commands = completion_head(completion)
         is_last = run_id in tasks and not commands & LOCAL_ACTIVITY
-        complete(self, run_id, completion, die if is_last else arrived)
+        complete(self, run_id, completion, die if is_last else arrived, poll=poll)
 
     WorkflowCore.listen = noted_listen  # type: ignore[method-assign]
     WorkflowCore.complete = last_completion  # type: ignore[method-assign]
