@@ -111,6 +111,7 @@ class BareReplays:
 
     async def _serve(self) -> None:
         ref, steps = self._core._ref, IdleSteps(self._activities)
+        completed: asyncio.Future[None] | None = None
         try:
             while True:
                 activation = WorkflowActivation.FromString(await ref.poll_workflow_activation())
@@ -119,7 +120,9 @@ class BareReplays:
                     steps = IdleSteps(self._activities)
                     completed.add_done_callback(lambda _: self._gone.set())
         except CoreClosed:
-            pass
+            # The core is not finalized while it deals with one.
+            if completed is not None:
+                await completed
 
 
 class TypeScriptReplayer:
