@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Interceptor, Plugin
 from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
-from temporalio.service import KeepAliveConfig, RPCError, RPCStatusCode, TLSConfig
+from temporalio.service import GrpcCompression, KeepAliveConfig, RPCError, RPCStatusCode, TLSConfig
 
 from fleet.registry import ClientEntry
 
@@ -39,6 +39,7 @@ class Target:
     namespace: str
     timeout: timedelta
     keep_alive: KeepAliveConfig
+    compression: GrpcCompression
     auth: str
     tls: TLSConfig | bool = dataclasses.field(repr=False)
     api_key: str | None = dataclasses.field(repr=False)
@@ -78,6 +79,7 @@ async def connect(
                 api_key=target.api_key,
                 tls=target.tls,
                 keep_alive_config=target.keep_alive,
+                grpc_compression=target.compression,
                 connect_timeout=target.timeout,
                 identity=identity,
                 runtime=runtime,
@@ -106,6 +108,8 @@ def client_target(
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConnectError(f"{_place(entry)}: the address {address!r} is not host:port, such as localhost:7233")
+    encrypted = entry.tls_enabled and not plaintext
+    compression = entry.grpc_compression or ("gzip" if encrypted else "none")
     return Target(
         address=address,
         namespace=namespace or entry.namespace,
@@ -113,8 +117,9 @@ def client_target(
         keep_alive=KeepAliveConfig(
             interval_millis=_millis(entry.keep_alive_time), timeout_millis=_millis(entry.keep_alive_timeout)
         ),
+        compression=GrpcCompression.GZIP if compression == "gzip" else GrpcCompression.NONE,
         auth=auth,
-        tls=_tls(entry) if entry.tls_enabled and not plaintext else False,
+        tls=_tls(entry) if encrypted else False,
         api_key=_api_key(entry) if auth == "api_key" else None,
     )
 

@@ -27,6 +27,7 @@ def test_defaults_of_a_client(app: Sandbox) -> None:
     assert (entry.auth, entry.tls, entry.tls_enabled) == (AuthConfig(), TlsConfig(), False)
     assert (entry.health_check.enabled, entry.health_check.interval) == (False, timedelta(seconds=30))
     assert entry.search_attributes == {}
+    assert entry.grpc_compression is None
 
 
 def test_every_field_of_a_client(app: Sandbox) -> None:
@@ -38,6 +39,7 @@ def test_every_field_of_a_client(app: Sandbox) -> None:
   connection_timeout: 1m
   keep_alive_time: 15s
   keep_alive_timeout: 5s
+  grpc_compression: gzip
   auth: {type: mtls, cert_file: certs/client.pem, key_file: /run/secrets/key.pem}
   tls: {enabled: true, ca_file: certs/ca.pem, server_name: temporal.internal}
   health_check: {enabled: true, interval: 5s}
@@ -47,6 +49,7 @@ def test_every_field_of_a_client(app: Sandbox) -> None:
     )
     assert app.rendered() == []
     assert entry.namespace == "prod"
+    assert entry.grpc_compression == "gzip"
     assert entry.auth.cert_file == app.root / "certs/client.pem"
     assert entry.auth.key_file == Path("/run/secrets/key.pem")
     assert entry.tls.ca_file == app.root / "certs/ca.pem"
@@ -99,6 +102,10 @@ def test_a_key_may_come_from_a_file_of_the_application(app: Sandbox) -> None:
         ),
         ("address: 'x:1', keep_alive_time: -1s", "keep_alive_time: keep alive time must be >= 0"),
         ("address: 'x:1', keep_alive_timeout: -1s", "keep_alive_timeout: keep alive timeout must be >= 0"),
+        (
+            "address: 'x:1', grpc_compression: zstd",
+            'grpc_compression: is not a known value (got "zstd", expected gzip or none)',
+        ),
         (
             "address: 'x:1', auth: {type: apikey}",
             'auth.type: is not a known value (got "apikey", expected none or api_key or mtls)\n'

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,56 @@ async def test_every_field_arrives(tmp_path: Path) -> None:
     assert target.tls is not True and target.tls is not False and target.tls.domain == "inner.example"
     assert client_target(client_entry(tmp_path / "app", connection_timeout="0s")).timeout == timedelta(seconds=10)
     assert client_target(client_entry(tmp_path / "app")).tls is False, "off, also for the SDK's own guess"
+
+
+@asynccontextmanager
+async def counting_relay(target: str) -> AsyncIterator[tuple[str, list[int]]]:
+    """Passes connections on to `target`: its own address, and how many bytes each read from a client has brought."""
+    counts: list[int] = []
+    host, port = target.split(":")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counts: list[int] | None) -> None:
+        while data := await reader.read(65536):
+            if counts is not None:
+                counts.append(len(data))
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pump(reader, outer, counts), pump(inner, writer, None), return_exceptions=True)
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as listener:
+        yield f"127.0.0.1:{listener.sockets[0].getsockname()[1]}", counts
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "fields", "compressed"),
+    [
+        (False, {}, False),
+        (False, {"grpc_compression": "gzip"}, True),
+        (True, {}, True),
+        (True, {"grpc_compression": "none"}, False),
+    ],
+)
+async def test_compression(
+    tmp_path: Path,
+    server: EmbeddedServer,
+    authority: Authority,
+    encrypted: bool,
+    fields: dict[str, Any],
+    compressed: bool,
+) -> None:
+    async with AsyncExitStack() as stack:
+        address, counts = await stack.enter_async_context(counting_relay(server.address))
+        if encrypted:
+            address = await stack.enter_async_context(tls_proxy(address, authority.issue("127.0.0.1")))
+            fields = {**fields, "tls": {"enabled": True, "ca_file": str(authority.ca_file)}}
+        client = await connect(client_entry(tmp_path / "app", address=address, **fields))
+        before = sum(counts)
+        await client.start_workflow("any", "x" * 100_000, id="w", task_queue="none")
+        assert (sum(counts) - before < 10_000) == compressed
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:

@@ -123,6 +123,8 @@ class ClientEntry(ServiceEntry):
         address: ``host:port``.
         namespace: the Temporal namespace.
         tq_prefix: stands before the task queue of every worker of this client.
+        grpc_compression: ``gzip`` or ``none``; when None, gzip with TLS and none without: what leaves the cluster is
+            paid by the byte, within it compression costs more than it saves.
         search_attributes: the search attributes that the application uses, name -> type, one of
             ``SEARCH_ATTRIBUTE_TYPES`` (spec/decisions.md, 35).
     """
@@ -133,6 +135,7 @@ class ClientEntry(ServiceEntry):
     connection_timeout: timedelta = setting(Duration(), default=timedelta(seconds=10))
     keep_alive_time: timedelta = setting(Duration(), default=timedelta(seconds=30))
     keep_alive_timeout: timedelta = setting(Duration(), default=timedelta(seconds=10))
+    grpc_compression: str | None = setting(Choice(("gzip", "none")), default=None)
     auth: AuthConfig = setting(Record(AuthConfig, secret=True), default=AuthConfig())
     tls: TlsConfig = setting(Record(TlsConfig), default=TlsConfig())
     health_check: HealthCheck = setting(Record(HealthCheck), default=HealthCheck())
