@@ -34,7 +34,9 @@ include "json.pyx"          # JSON as scripts call it
 include "proto.pyx"         # protobuf messages to Lua tables and back
 include "envelope.pyx"      # whose an activation is, and what is in it
 include "delivery.pyx"      # how activations come and completions go
+include "shared_words.pyx"  # the memory that supervisor and workers share
 include "permits.pyx"       # permits for polls and tasks
+include "in_hand.pyx"       # what a worker has in hand
 include "payload.pyx"       # Temporal payloads
 include "random.pyx"        # the run's own random numbers
 include "objects.pyx"       # host objects for the privileged modules

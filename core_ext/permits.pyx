@@ -3,8 +3,6 @@
 # The bridge calls on threads of the core's, in a thread state made for that one moment: no frame of a Python function
 # here (delivery.pyx says why). The lock is the GIL, which nothing here gives away half-way.
 
-from cpython.buffer cimport PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
-
 cdef enum:                      # the words of a worker's tasks of one kind: Tasks of fleet/supervisor/page.py
     WORD_LIMIT = 0              # one more than the permits that there are; 0: as many as the entry allows
     WORD_HELD = 1
@@ -79,16 +77,8 @@ cdef class Permits:
     cdef int64_t counted_until
 
     def __init__(self, words, uint64_t most, *, bint is_shared, bint is_eager):
-        cdef Py_buffer buffer
-        cdef Py_ssize_t size
-        PyObject_GetBuffer(words, &buffer, PyBUF_WRITABLE)
-        # The memory stays as long as the object does.
+        self.words = shared_words(words, TASKS_WORDS)
         self.owner = words
-        self.words = <uint64_t *>buffer.buf
-        size = buffer.len
-        PyBuffer_Release(&buffer)
-        if size < <Py_ssize_t>(TASKS_WORDS * sizeof(uint64_t)):
-            raise ValueError("the words of a worker's tasks are too few")
         self.most = most
         self.is_shared = is_shared
         self.is_eager = is_eager

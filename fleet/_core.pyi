@@ -92,6 +92,24 @@ class Permits:
     def serve(self) -> None:
         """Grant what waits, in order, as far as the limit allows; bring the sums up to date."""
 
+class InHand:
+    """The words of a worker's block that change with each task. Any thread may call its methods."""
+
+    def __init__(self, words: memoryview, patience: float, /) -> None:
+        """words: the worker's block in the page. patience: seconds that an activation waits for the one before it."""
+
+    def begin(self, run_id: str, /) -> bool:
+        """An activation of the run begins; returns whether it has the turn, for `end`."""
+
+    def end(self, run_id: str, turn: bool, /) -> None:
+        """An activation has ended."""
+
+    def activity_begins(self) -> None:
+        """One begins."""
+
+    def activity_ended(self, error: BaseException | None, is_local: bool, /) -> None:
+        """One has ended, with an error or without."""
+
 class PermitLoop:
     """Stands in for the event loop where temporalio's bridge asks it to await a PermitRequest."""
 

@@ -25,6 +25,7 @@ class LaneReplayer:
         self._start: Start | None = None
         lane = WorkflowLane(self._core, self._started, self._evicted)
         self._running = asyncio.create_task(lane.run(), name="replay lane")
+        self._running.add_done_callback(self._ended)
 
     async def replay(self, workflow_id: str, history: bytes, start: Start) -> Exception | None:
         """Replay a serialized history to its end, where its run leaves the cache. start: makes the run.
@@ -35,16 +36,19 @@ class LaneReplayer:
         self._start = start
         over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._over = over
+        if self._running.done():
+            self._ended(self._running)
         await self._core.push(workflow_id, history)
-        await asyncio.wait((over, self._running), return_when=asyncio.FIRST_COMPLETED)
-        if not over.done():
-            self._running.result()
-            raise RuntimeError("the replay worker has ended")
-        return over.result()
+        return await over
 
     async def close(self) -> None:
         """End the worker."""
         await self._core.close(lambda: asyncio.wait((self._running,)))
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        if self._over is not None and not self._over.done():
+            error = None if running.cancelled() else running.exception()
+            self._over.set_exception(error or RuntimeError("the replay worker has ended"))
 
     def _started(self, run_id: str, job: InitializeWorkflow) -> Run:
         assert self._start is not None

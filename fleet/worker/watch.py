@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,8 +17,9 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
+from fleet._core import InHand
 from fleet.lane import Run
-from fleet.supervisor.page import Activating, Quarantine, Slot
+from fleet.supervisor.page import Quarantine, Slot
 
 from .quarantine import QuarantineView
 
@@ -28,11 +27,8 @@ _PATIENCE = 0.5
 """Seconds that an activation waits for the one before it. With the second that an activation may take this stays below
 the SDK's own limit of two."""
 
-_OVERDUE = 1_500_000_000
-"""Nanoseconds after which the activation that has the turn will not give it back soon: it has not ended in its time."""
 
-
-class Watch:
+class Watch(InHand):
     """The worker's block of the shared page, kept up to date. Its methods may be called by any thread.
 
     Attributes:
@@ -40,63 +36,8 @@ class Watch:
     """
 
     def __init__(self, block: Slot, quarantine: Quarantine) -> None:
+        super().__init__(block.words, _PATIENCE)
         self.quarantine = QuarantineView(quarantine)
-        self._block = block
-        self._lock = threading.Lock()
-        self._in_flight = 0
-        self._turn = threading.Lock()
-        self._holder: Activating | None = None
-        self._beside: dict[str, Activating] = {}
-
-    def begin(self, run_id: str) -> bool:
-        """An activation of the run begins; returns whether it has the turn, for `end`.
-
-        One after the other, so that the page shows the one that runs when the process dies, and no innocent run is
-        taken for its cause. A worker has one CPU: nothing is lost. Only when one does not end do others run beside it.
-        """
-        turn = self._turn.acquire(blocking=False)
-        if not turn:
-            holder = self._holder
-            overdue = holder is not None and time.monotonic_ns() - holder.since > _OVERDUE
-            turn = not overdue and self._turn.acquire(timeout=_PATIENCE)
-        activating = Activating(run_id, time.monotonic_ns())
-        with self._lock:
-            self._count(1)
-            if turn:
-                self._block.activating = self._holder = activating
-            else:
-                self._beside[run_id] = activating
-        return turn
-
-    def end(self, run_id: str, turn: bool) -> None:
-        """An activation has ended."""
-        with self._lock:
-            if turn:
-                self._holder = None
-            else:
-                del self._beside[run_id]
-            if self._holder is None:
-                # One that ran beside and does not end has to be seen at some time.
-                self._block.activating = next(iter(self._beside.values()), None) if self._beside else None
-            self._count(-1)
-        if turn:
-            self._turn.release()
-
-    def activity_begins(self) -> None:
-        """See Observer."""
-        with self._lock:
-            self._count(1)
-
-    def activity_ended(self, error: BaseException | None, is_local: bool) -> None:
-        """See Observer."""
-        with self._lock:
-            self._count(-1)
-
-    def _count(self, change: int) -> None:
-        self._in_flight += change
-        self._block.in_flight = self._in_flight
-        if change < 0:
-            self._block.progress = time.monotonic_ns()
 
 
 class WatchedRunner(WorkflowRunner):

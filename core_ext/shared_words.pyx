@@ -1,0 +1,15 @@
+# The memory that supervisor and workers share (fleet/supervisor/page.py): 64-bit words.
+
+from cpython.buffer cimport PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
+
+
+cdef uint64_t *shared_words(object words, Py_ssize_t count) except NULL:
+    """Where the words of a writable buffer are, `count` of them at least. They stay as long as the object does."""
+    cdef Py_buffer buffer
+    PyObject_GetBuffer(words, &buffer, PyBUF_WRITABLE)
+    cdef void *where = buffer.buf
+    cdef Py_ssize_t size = buffer.len
+    PyBuffer_Release(&buffer)
+    if size < count * <Py_ssize_t>sizeof(uint64_t):
+        raise ValueError("the words of the shared memory are too few")
+    return <uint64_t *>where
