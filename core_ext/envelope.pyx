@@ -13,9 +13,9 @@ cdef uint64_t parts_of(Wire w) noexcept nogil:
     return found
 
 
-def activation_head(bytes activation not None, uint64_t run_id, uint64_t is_replaying, uint64_t jobs):
-    """(run id, is it replaying, sorts of its jobs as a bit set of field numbers). The arguments after the bytes are
-    field numbers of WorkflowActivation. Raises ValueError when the bytes are no message."""
+def activation_head(uint64_t run_id, uint64_t is_replaying, uint64_t jobs, bytes activation not None):
+    """(run id, is it replaying, sorts of its jobs as a bit set of field numbers). The arguments before the bytes
+    are field numbers of WorkflowActivation. Raises ValueError when the bytes are no message."""
     cdef Wire w, inner, id
     cdef uint64_t tag, sorts = 0
     cdef bint replaying = False
@@ -39,8 +39,8 @@ def activation_head(bytes activation not None, uint64_t run_id, uint64_t is_repl
     return id.at[:id.end - id.at].decode("utf-8"), replaying, sorts
 
 
-def completion_head(bytes completion not None, uint64_t successful, uint64_t failed, uint64_t commands):
-    """(has the task failed, sorts of its commands as a bit set of field numbers). The arguments after the bytes are
+def completion_head(uint64_t successful, uint64_t failed, uint64_t commands, bytes completion not None):
+    """(has the task failed, sorts of its commands as a bit set of field numbers). The arguments before the bytes are
     field numbers of WorkflowActivationCompletion and of its Success. Raises ValueError when the bytes are no message."""
     cdef Wire w, success, inner
     cdef uint64_t tag, sorts = 0

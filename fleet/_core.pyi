@@ -45,10 +45,10 @@ class Schema:
 
     def __init__(self, messages: list[tuple[str, list[Any]]]) -> None: ...
 
-def activation_head(activation: bytes, run_id: int, is_replaying: int, jobs: int, /) -> tuple[str, bool, int]:
+def activation_head(run_id: int, is_replaying: int, jobs: int, activation: bytes, /) -> tuple[str, bool, int]:
     """(run id, is it replaying, sorts of its jobs as a bit set of field numbers); the arguments are field numbers."""
 
-def completion_head(completion: bytes, successful: int, failed: int, commands: int, /) -> tuple[bool, int]:
+def completion_head(successful: int, failed: int, commands: int, completion: bytes, /) -> tuple[bool, int]:
     """(has the task failed, sorts of its commands as a bit set of field numbers); the arguments are field numbers."""
 
 class Permit:

@@ -7,6 +7,7 @@ all this fits.
 
 from __future__ import annotations
 
+from .activities import Observer
 from .bridge import eviction, grant_directly, grant_off_loop, serialized
 from .fitness import fits, misfit
 from .replay import LaneReplayer
@@ -15,6 +16,7 @@ from .workflows import Run
 
 __all__ = [
     "LaneReplayer",
+    "Observer",
     "Run",
     "eviction",
     "fits",

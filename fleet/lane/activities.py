@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto import ActivityHeartbeat, ActivityTaskCompletion
@@ -23,6 +23,17 @@ log = logging.getLogger(__name__)
 Make = Callable[[Start, Task], Running]
 """Makes what runs a task. What it raises fails the activity."""
 
+
+class Observer(Protocol):
+    """Is told of activities."""
+
+    def activity_begins(self) -> None:
+        """One begins."""
+
+    def activity_ended(self, error: BaseException | None, is_local: bool, /) -> None:
+        """One has ended, with an error or without."""
+
+
 _REASONS = {
     "cancel_requested": "is_cancelled",
     "worker_shutdown": "is_worker_shutdown",
@@ -37,23 +48,31 @@ _REASONS = {
 class ActivityLane(Polled):
     """The running activities of one core worker.
 
-    core: where tasks come from. make: makes what runs them. converter: makes failures of errors.
+    core: where tasks come from. make: makes what runs them. observers: are told of each. converter: makes failures of
+    errors.
 
     A task costs nothing of asyncio's as long as what runs it does not wait.
     """
 
-    def __init__(self, core: ActivityCore, make: Make, converter: DataConverter = DataConverter.default) -> None:
+    def __init__(
+        self,
+        core: ActivityCore,
+        make: Make,
+        observers: Sequence[Observer] = (),
+        converter: DataConverter = DataConverter.default,
+    ) -> None:
         super().__init__(core)
         self._activities = core
         self._make = make
+        self._observers = observers
         self._converter = converter
         self._begun: dict[bytes, _Begun] = {}
-        self._idle = asyncio.Event()
+        self._idle: asyncio.Event | None = None
 
     async def finish(self) -> None:
         """Wait until each activity has ended, and the core knows it."""
         while self._begun:
-            self._idle.clear()
+            self._idle = asyncio.Event()
             await self._idle.wait()
         await self._core.settled()
 
@@ -82,6 +101,8 @@ class ActivityLane(Polled):
 
     def _begin(self, token: bytes, start: Start) -> None:
         begun = self._begun[token] = _Begun(self._activities, token, start, self._over_with)
+        for observer in self._observers:
+            observer.activity_begins()
         try:
             begun.running = self._make(start, begun)
             begun.running.begin(begun.over)
@@ -101,8 +122,11 @@ class ActivityLane(Polled):
         if self._begun.pop(begun.token, None) is None:
             # It was over, and what it did then has raised.
             return
-        if not self._begun:
+        if self._idle is not None and not self._begun:
             self._idle.set()
+        error = None if isinstance(outcome, bytes) else outcome
+        for observer in self._observers:
+            observer.activity_ended(error, begun.start.is_local)
         completion = ActivityTaskCompletion(task_token=begun.token)
         try:
             if isinstance(outcome, bytes):

@@ -6,19 +6,21 @@ from collections.abc import Sequence
 
 from temporalio.worker import Interceptor, Worker
 
-from .activities import ActivityLane, Make
+from .activities import ActivityLane, Make, Observer
 from .bridge import ActivitySide, WorkerParts
 from .fitness import misfit
 from .polled import Polled
 from .workflows import Start, WorkflowLane
 
 
-async def take_lane(worker: Worker, start: Start, make: Make, interceptors: Sequence[Interceptor]) -> str:
+async def take_lane(
+    worker: Worker, start: Start, make: Make, observers: Sequence[Observer], interceptors: Sequence[Interceptor]
+) -> str:
     """Let the workflows and activities of `worker`, all of which are Lua, run on the lane. To be called before it runs,
     on the event loop on which it will.
 
-    start: makes the runs of workflows. make: makes what runs activities. interceptors: those of the worker's whose work
-    `make` does. Returns "", or why all stays on the SDK's public interface.
+    start: makes the runs of workflows. make: makes what runs activities. observers: are told of each. interceptors:
+    those of the worker's whose work the two do. Returns "", or why all stays on the SDK's public interface.
     """
     reason = await misfit()
     if reason:
@@ -31,15 +33,15 @@ async def take_lane(worker: Worker, start: Start, make: Make, interceptors: Sequ
             if parts.has_workflows:
                 lane = WorkflowLane(parts.workflow_core(), start, converter=parts.converter)
                 workflows = _Side(lane, "Workflow")
-            parts.replace(workflows, activity_side(parts, make))
+            parts.replace(workflows, activity_side(parts, make, observers))
     except AttributeError as error:
         return f"temporalio's Worker is not what it was: {error}"
     return reason
 
 
-def activity_side(parts: WorkerParts, make: Make) -> ActivitySide:
+def activity_side(parts: WorkerParts, make: Make, observers: Sequence[Observer] = ()) -> ActivitySide:
     """What runs the activities of a worker on the lane."""
-    return _ActivitySide(ActivityLane(parts.activity_core(), make, parts.converter))
+    return _ActivitySide(ActivityLane(parts.activity_core(), make, observers, parts.converter))
 
 
 class _Side:

@@ -83,7 +83,7 @@ class WorkflowLane(Polled):
             self._answer(run_id, self._failed(run_id, error))
             return
         try:
-            self._answer(run_id, completion)
+            self._core.complete(run_id, completion, poll=True)
         except ValueError:
             self._answer(run_id, run.refused())
 

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Interceptor, Worker
 
 from fleet.activity import Running, Task
-from fleet.lane import Run, take_lane
+from fleet.lane import Observer, Run, take_lane
 from fleet.registry import App, WorkerEntry
 from fleet.workflow import LuaRun, LuaWorkflow, LuaWorkflowRunner, Origin
 
@@ -26,12 +26,14 @@ async def on_lane(
     watch: Watch | None,
     activities: Sequence[Callable[..., Any]],
     make: Callable[[Start, Task], Running],
+    observers: Sequence[Observer],
     interceptors: Sequence[Interceptor],
 ) -> str:
     """Let `worker`, which serves `entry` and has not begun to run, run on the fast lane.
 
     runner, activities, interceptors: what it was given. watch: is told of each activation. make: makes what runs an
-    activity, with all that the interceptors do. Returns "", or why it stays on the public interface.
+    activity. observers: are told of each activity, as by the interceptors. Returns "", or why it stays on the public
+    interface.
     """
     config = worker.config(active_config=True)
     if any(own not in activities for own in config["activities"]):
@@ -63,4 +65,4 @@ async def on_lane(
         )
         return run if watch is None else WatchedRun(run_id, run, watch)
 
-    return await take_lane(worker, start, make, interceptors)
+    return await take_lane(worker, start, make, observers, interceptors)

@@ -25,10 +25,8 @@ from temporalio.worker import (
 )
 
 from fleet._core import Permits
-from fleet.lane import grant_directly
+from fleet.lane import Observer, grant_directly
 from fleet.supervisor.page import MAX_QUEUES, Kind, Slot, Tasks
-
-from .observed import Observer
 
 _FOLLOW_SECONDS = 0.25
 _SIZES = ("max_concurrent_workflow_tasks", "max_concurrent_activities", "max_concurrent_local_activities")

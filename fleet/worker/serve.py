@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from fleet.activity import ActivityTasks, ContextInterceptor, Functions, activity_definitions
-from fleet.lane import grant_off_loop, misfit
+from fleet.lane import Observer, grant_off_loop, misfit
 from fleet.process import Node, process_services
 from fleet.registry import App, ClientEntry, WorkerEntry
 from fleet.supervisor.page import Lane
@@ -25,7 +25,7 @@ from .client import client_warnings
 from .declared import check_search_attributes
 from .lanes import on_lane
 from .lifecycle import Supervisor
-from .observed import Observer, ObservingInterceptor, observed
+from .observed import ObservingInterceptor
 from .options import DEFAULT_GRACE, worker_options
 from .permits import WorkerPermits
 from .version_watch import ServedVersion
@@ -234,8 +234,7 @@ async def _worker(
     reason = ""
     if lane:
         tasks = ActivityTasks(serving.functions, entry.id, worker)
-        make = observed(tasks.running, observers)
-        reason = await on_lane(worker, entry, app, runner, watch, definitions, make, interceptors)
+        reason = await on_lane(worker, entry, app, runner, watch, definitions, tasks.running, observers, interceptors)
     serving.lanes[entry.id] = Lane.FAST if lane and not reason else Lane.PUBLIC
     if reason:
         serving.warnings.append(f"entry {entry.id} runs on temporalio's public interface, which is slower: {reason}")
