@@ -27,33 +27,55 @@ cdef void sort_few(JsonMember *members, size_t count) noexcept nogil:
         members[j] = member
 
 
-cdef void sort_members(JsonMember *members, JsonMember *spare, size_t count) noexcept nogil:
-    """Merge sort: never quadratic, whatever the keys. `spare` has room for half of them."""
-    cdef size_t half = count // 2, from_second
-    cdef const JsonMember *first = spare
-    cdef const JsonMember *first_end = spare + half
-    cdef const JsonMember *second = members + half
-    cdef const JsonMember *second_end = members + count
+cdef inline const JsonMember *chosen(const JsonMember *a, const JsonMember *b, size_t second) noexcept nogil:
+    """The first, or the second if that is 1. Not by a branch: half of the guesses would be wrong."""
+    return <const JsonMember *>(<size_t>a ^ ((<size_t>a ^ <size_t>b) & (0 - second)))
+
+
+cdef void merge_members(const JsonMember *source, size_t half, size_t count, JsonMember *target) noexcept nogil:
+    """Merge two sorted runs, `half` members and the rest, which are as many or one more: from both ends at once, since
+    each step waits for the one before it. Neither end leaves its run in `half` steps."""
+    cdef const JsonMember *first = source
+    cdef const JsonMember *second = source + half
+    cdef const JsonMember *first_last = source + half - 1
+    cdef const JsonMember *second_last = source + count - 1
+    cdef JsonMember *target_last = target + count - 1
+    cdef size_t i, of_second, of_first
+    for i in range(half):
+        of_second = member_less(second, first)
+        target[0] = chosen(first, second, of_second)[0]
+        second += of_second
+        first += 1 - of_second
+        target += 1
+        of_first = member_less(second_last, first_last)
+        target_last[0] = chosen(second_last, first_last, of_first)[0]
+        first_last -= of_first
+        second_last -= 1 - of_first
+        target_last -= 1
+    if count & 1:
+        target[0] = first[0] if first <= first_last else second[0]
+
+
+cdef void sort_members(JsonMember *members, JsonMember *spare, size_t count, bint to_spare) noexcept nogil:
+    """Merge sort, in place or into `spare`, which has room for all: never quadratic, whatever the keys."""
+    cdef size_t half = count // 2
+    cdef JsonMember *source = members if to_spare else spare
+    cdef JsonMember *target = spare if to_spare else members
     if count <= 12:
         sort_few(members, count)
+        if to_spare:
+            memcpy(spare, members, count * sizeof(JsonMember))
         return
-    sort_members(members, spare, half)
-    sort_members(members + half, spare, count - half)
-    if not member_less(&members[half], &members[half - 1]):
-        return
-    memcpy(spare, members, half * sizeof(JsonMember))
-    while first < first_end and second < second_end:
-        # Which of the two it is must not be a branch: half of the guesses would be wrong.
-        from_second = member_less(second, first)
-        members[0] = (<const JsonMember *>(<size_t>first ^ ((<size_t>first ^ <size_t>second) & (0 - from_second))))[0]
-        second += from_second
-        first += 1 - from_second
-        members += 1
-    memcpy(members, first, (first_end - first) * sizeof(JsonMember))
+    sort_members(members, spare, half, not to_spare)
+    sort_members(members + half, spare + half, count - half, not to_spare)
+    if member_less(&source[half], &source[half - 1]):
+        merge_members(source, half, count, target)
+    else:
+        memcpy(target, source, count * sizeof(JsonMember))
 
 
 cdef void sort_object(JsonMember *members, JsonMember *spare, size_t count) noexcept nogil:
-    """Sort the members of an object by their keys."""
+    """Sort the members of an object by their keys. `spare` has room for as many."""
     cdef size_t common, same, size, i
     cdef const char *first
     cdef const char *key
@@ -72,7 +94,7 @@ cdef void sort_object(JsonMember *members, JsonMember *spare, size_t count) noex
             for i in range(count):
                 key = text_of(members[i].key, &size)
                 members[i].prefix = order_prefix(key + common, size - common)
-    sort_members(members, spare, count)
+    sort_members(members, spare, count, False)
 
 
 cdef bint is_dropped(lua_State *L, const LuaNode *node) noexcept nogil:

@@ -147,7 +147,7 @@ cdef bint write_object(JsonWriter *w, const LuaTable *table, size_t first) noexc
     if not collect_members(w, table, first):
         return False
     count = (w.members.length - start) // sizeof(JsonMember)
-    if count > 12 and buffer_room(w.members, count // 2 * sizeof(JsonMember)) == NULL:
+    if count > 12 and buffer_room(w.members, count * sizeof(JsonMember)) == NULL:
         return refuse_value(w, b"there is not enough memory to encode the value")
     # The spare room begins where the list ends.
     sort_object(<JsonMember *>(w.members.data + start), <JsonMember *>(w.members.data + w.members.length), count)
