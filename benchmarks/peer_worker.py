@@ -21,12 +21,16 @@ from temporalio.bridge.proto import ActivityTaskCompletion
 from temporalio.bridge.proto.activity_task import ActivityTask
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.client import Client
+from temporalio.service import GrpcCompression
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from fleet.cli.exit import leave
 
 BARE = "bare bridge"
+BARE_PLAIN = "bare bridge, uncompressed"
+"""The SDK compresses what it sends, unless told not to; fleet does not without TLS."""
+
 ACTIVITIES = 1
 """Of each workflow."""
 
@@ -35,6 +39,7 @@ RUNNERS: dict[str, Callable[[], WorkflowRunner]] = {
     "Python SDK, unsandboxed": UnsandboxedWorkflowRunner,
     "do-nothing runner": lambda: IdleRunner(ACTIVITIES),
     BARE: UnsandboxedWorkflowRunner,
+    BARE_PLAIN: UnsandboxedWorkflowRunner,
 }
 
 
@@ -75,7 +80,9 @@ async def bare(worker: Worker) -> None:
 
 async def main(contender: str, address: str) -> None:
     """Serve until SIGTERM."""
-    client = await Client.connect(address)
+    compression = GrpcCompression.NONE if contender == BARE_PLAIN else GrpcCompression.GZIP
+    client = await Client.connect(address, grpc_compression=compression)
+    is_bare = contender in (BARE, BARE_PLAIN)
     worker = Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -83,7 +90,7 @@ async def main(contender: str, address: str) -> None:
         activities=[echo],
         workflow_runner=RUNNERS[contender](),
     )
-    serve: Callable[[], Awaitable[None]] = (lambda: bare(worker)) if contender == BARE else worker.run
+    serve: Callable[[], Awaitable[None]] = (lambda: bare(worker)) if is_bare else worker.run
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     serving = asyncio.ensure_future(serve())
@@ -92,12 +99,12 @@ async def main(contender: str, address: str) -> None:
     await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
-    if contender != BARE:
+    if not is_bare:
         await worker.shutdown()
 
 
 if __name__ == "__main__":
     contender, address, cpu = sys.argv[1:]
     os.sched_setaffinity(0, {int(cpu)})
-    (uvloop.run if contender == BARE else asyncio.run)(main(contender, address))
+    (uvloop.run if contender in (BARE, BARE_PLAIN) else asyncio.run)(main(contender, address))
     leave(0)

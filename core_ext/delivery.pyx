@@ -8,19 +8,19 @@ cdef class Delivery:
 
     A poll's result wakes the loop, which is called with it. That of a completion does not, unless somebody waits.
 
-    wake: call_soon_threadsafe of the loop. activated, ended: called on the loop with what a poll gives or raises.
+    wake: call_soon_threadsafe of the loop. taken, ended: called on the loop with what a poll gives or raises.
 
     Attributes:
         settled: called on the loop when no completion is under way any more; None while nobody waits for that.
     """
 
-    cdef object wake, activated, ended, future
+    cdef object wake, taken, ended, future
     cdef set under_way
     cdef public object settled
 
-    def __init__(self, wake, activated, ended):
+    def __init__(self, wake, taken, ended):
         self.wake = wake
-        self.activated = activated
+        self.taken = taken
         self.ended = ended
         self.future = self
         self.under_way = set()
@@ -34,15 +34,15 @@ cdef class Delivery:
         """The next call of the bridge is a poll."""
         self.future = self
 
-    def completion(self, run_id, failed, arrived):
+    def completion(self, id, failed, arrived):
         """The next call of the bridge hands in a completion.
 
-        failed: called on the loop with the run's id and the error when it cannot be handed on. arrived: called on the
+        failed: called on the loop with the id, whose completion it is, and the error when it cannot be handed on. arrived: called on the
         loop when the core has dealt with it, or None.
         """
         cdef Completing completing = Completing.__new__(Completing)
         completing.delivery = self
-        completing.run_id = run_id
+        completing.id = id
         completing.failed = failed
         completing.arrived = arrived
         self.under_way.add(completing)
@@ -73,7 +73,7 @@ cdef class Delivery:
 
     @property
     def set_result(self):
-        return self.activated
+        return self.taken
 
     @property
     def set_exception(self):
@@ -84,7 +84,7 @@ cdef class Completing:
     """The future of one completion."""
 
     cdef Delivery delivery
-    cdef object run_id, failed, arrived
+    cdef object id, failed, arrived
 
     def add_done_callback(self, callback):
         """It would tell of a cancellation; there is none."""
@@ -101,5 +101,5 @@ cdef class Completing:
             delivery.wake(delivery.settled)
 
     def set_exception(self, error):
-        self.delivery.wake(self.failed, self.run_id, error)
+        self.delivery.wake(self.failed, self.id, error)
         self.set_result(None)

@@ -133,11 +133,11 @@ class Delivery:
     def __init__(
         self,
         wake: Callable[..., object],
-        activated: Callable[[bytes], object],
+        taken: Callable[[bytes], object],
         ended: Callable[[Exception], object],
         /,
     ) -> None:
-        """wake: call_soon_threadsafe of the loop. activated, ended: called on it with what a poll gives or raises."""
+        """wake: call_soon_threadsafe of the loop. taken, ended: called on it with what a poll gives or raises."""
 
     def __len__(self) -> int:
         """How many completions are under way."""
@@ -146,7 +146,7 @@ class Delivery:
         """The next call of the bridge is a poll."""
 
     def completion(
-        self, run_id: str, failed: Callable[[str, Exception], object], arrived: Callable[[], object] | None, /
+        self, id: str, failed: Callable[[str, Exception], object], arrived: Callable[[], object] | None, /
     ) -> None:
         """The next call of the bridge hands in a completion; `failed` and `arrived` are called on the loop."""
 
