@@ -12,7 +12,8 @@ import pytest
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
-from fleet.supervisor.page import Page
+from fleet._core import InHand
+from fleet.supervisor.page import Activating, Page
 from fleet.worker.quarantine import QuarantineView
 from fleet.worker.watch import Watch
 
@@ -128,6 +129,37 @@ def test_the_page_shows_the_activation_that_runs(monkeypatch: pytest.MonkeyPatch
     leave.set()
     thread.join()
     assert slot.activating is None and slot.in_flight == 0
+
+
+@pytest.mark.parametrize("run_id", ["", "short", RUN, RUN + "-with-more", "r\u00e9"])
+def test_what_is_no_usual_run_id_is_shown_as_far_as_there_is_room(run_id: str) -> None:
+    page = Page(2)
+    watch = Watch(page.slots[0], page.quarantine)
+    page.slots[1].activating = neighbour = Activating(OTHER, 7)
+    with activation_of(watch, OTHER):
+        pass
+    before = time.monotonic_ns()
+    with activation_of(watch, run_id):
+        shown = page.slots[0].activating
+        assert shown is not None and before <= shown.since <= time.monotonic_ns()
+        assert shown.run_id == run_id[:36].encode().decode("ascii", "replace")
+    assert page.slots[1].activating == neighbour
+
+
+def test_activities_count_as_in_hand_until_they_end() -> None:
+    page = Page(1)
+    slot = page.slots[0]
+    watch = Watch(slot, page.quarantine)
+    watch.activity_begins()
+    watch.activity_begins()
+    assert (slot.in_flight, slot.progress, slot.activating) == (2, 0, None)
+    watch.activity_ended(None, False)
+    assert slot.in_flight == 1 and 0 < slot.progress <= time.monotonic_ns()
+
+
+def test_a_block_that_is_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        InHand(memoryview(bytearray(8 * 11)).cast("Q"), 0.5)
 
 
 def test_others_run_beside_one_that_does_not_end_and_it_stays_in_sight() -> None:
