@@ -15,6 +15,20 @@ from places import PLACES, PROFILE, PYTHON, shares
 
 from fleet.cli.exit import leave
 
+ATTEMPTS = 5
+
+
+async def sampling(pid: int, data: Path) -> asyncio.subprocess.Process:
+    """perf, which samples a process into a file. It gives up when a thread ends while it attaches: again then."""
+    command = ("perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", str(data), "-p", str(pid))
+    for _ in range(ATTEMPTS):
+        with on_cpus(allowed()):
+            perf = await asyncio.create_subprocess_exec(*command)
+        await asyncio.sleep(0.5)
+        if perf.returncode is None:
+            return perf
+    raise SystemExit(f"perf has ended by itself {ATTEMPTS} times, exit code {perf.returncode}; see above")
+
 
 async def profile(bench: Bench, contender: str) -> dict[str, float]:
     """Milliseconds of a workflow by place."""
@@ -22,14 +36,8 @@ async def profile(bench: Bench, contender: str) -> dict[str, float]:
         data = Path(directory) / "perf.data"
         async with worker(contender, bench.address) as pid:
             await bench.run_workflows(IN_FLIGHT)
-            with on_cpus(allowed()):
-                perf = await asyncio.create_subprocess_exec(
-                    *("perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", str(data), "-p", str(pid))
-                )
-            await asyncio.sleep(0.5)
+            perf = await sampling(pid, data)
             spent = await bench.round(pid)
-            if perf.returncode is not None:
-                raise SystemExit(f"perf has ended by itself, exit code {perf.returncode}; see above")
             perf.send_signal(signal.SIGINT)
             await perf.wait()
         return {name: 1e3 * spent.cpu / WORKFLOWS * share for name, share in shares(data).items()}
