@@ -37,8 +37,8 @@ cdef class Delivery:
     def completion(self, id, failed, arrived):
         """The next call of the bridge hands in a completion.
 
-        failed: called on the loop with the id, whose completion it is, and the error when it cannot be handed on. arrived: called on the
-        loop when the core has dealt with it, or None.
+        id: whose it is. failed: called on the loop with the id and the error when it cannot be handed on. arrived: called
+        on the loop when the core has dealt with it, or None.
         """
         cdef Completing completing = Completing.__new__(Completing)
         completing.delivery = self

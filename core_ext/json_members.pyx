@@ -34,14 +34,14 @@ cdef inline const JsonMember *chosen(const JsonMember *a, const JsonMember *b, s
 
 cdef void merge_members(const JsonMember *source, size_t half, size_t count, JsonMember *target) noexcept nogil:
     """Merge two sorted runs, `half` members and the rest, which are as many or one more: from both ends at once, since
-    each step waits for the one before it. Neither end leaves its run in `half` steps."""
+    each step waits for the one before it. No end leaves its run before they meet."""
     cdef const JsonMember *first = source
     cdef const JsonMember *second = source + half
     cdef const JsonMember *first_last = source + half - 1
     cdef const JsonMember *second_last = source + count - 1
     cdef JsonMember *target_last = target + count - 1
-    cdef size_t i, of_second, of_first
-    for i in range(half):
+    cdef size_t of_second, of_first
+    while target < target_last:
         of_second = member_less(second, first)
         target[0] = chosen(first, second, of_second)[0]
         second += of_second
@@ -52,7 +52,7 @@ cdef void merge_members(const JsonMember *source, size_t half, size_t count, Jso
         first_last -= of_first
         second_last -= 1 - of_first
         target_last -= 1
-    if count & 1:
+    if target == target_last:
         target[0] = first[0] if first <= first_last else second[0]
 
 
