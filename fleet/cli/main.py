@@ -96,7 +96,8 @@ def _dispatch(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    lines = "\n".join(f"  {name:<8}{text}" for name, text in COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="fleet",
         usage="fleet COMMAND ...",
