@@ -33,22 +33,30 @@ class LaneReplayer:
         Returns None when it fits, NondeterminismError, or RuntimeError with what else the core says of it. Raises what
         ends the worker itself; then no other history can be replayed here.
         """
+        if self._running.done():
+            raise self._end()
         self._start = start
         over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._over = over
-        if self._running.done():
-            self._ended(self._running)
-        await self._core.push(workflow_id, history)
-        return await over
+        try:
+            await self._core.push(workflow_id, history)
+            return await over
+        finally:
+            # Nobody waits for it any more, also when it has not ended.
+            over.cancel()
 
     async def close(self) -> None:
         """End the worker."""
         await self._core.close(lambda: asyncio.wait((self._running,)))
 
-    def _ended(self, running: asyncio.Task[None]) -> None:
+    def _ended(self, _: asyncio.Task[None]) -> None:
         if self._over is not None and not self._over.done():
-            error = None if running.cancelled() else running.exception()
-            self._over.set_exception(error or RuntimeError("the replay worker has ended"))
+            self._over.set_exception(self._end())
+
+    def _end(self) -> BaseException:
+        """What the worker has ended with."""
+        error = None if self._running.cancelled() else self._running.exception()
+        return error or RuntimeError("the replay worker has ended")
 
     def _started(self, run_id: str, job: InitializeWorkflow) -> Run:
         assert self._start is not None
