@@ -27,8 +27,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from fleet.cli.exit import leave
 
-BARE = "bare bridge"
-BARE_PLAIN = "bare bridge, uncompressed"
+BARE = {"bare bridge": GrpcCompression.GZIP, "bare bridge, uncompressed": GrpcCompression.NONE}
 """The SDK compresses what it sends, unless told not to; fleet does not without TLS."""
 
 ACTIVITIES = 1
@@ -38,8 +37,7 @@ RUNNERS: dict[str, Callable[[], WorkflowRunner]] = {
     "Python SDK, sandboxed": SandboxedWorkflowRunner,
     "Python SDK, unsandboxed": UnsandboxedWorkflowRunner,
     "do-nothing runner": lambda: IdleRunner(ACTIVITIES),
-    BARE: UnsandboxedWorkflowRunner,
-    BARE_PLAIN: UnsandboxedWorkflowRunner,
+    **dict.fromkeys(BARE, UnsandboxedWorkflowRunner),
 }
 
 
@@ -80,9 +78,7 @@ async def bare(worker: Worker) -> None:
 
 async def main(contender: str, address: str) -> None:
     """Serve until SIGTERM."""
-    compression = GrpcCompression.NONE if contender == BARE_PLAIN else GrpcCompression.GZIP
-    client = await Client.connect(address, grpc_compression=compression)
-    is_bare = contender in (BARE, BARE_PLAIN)
+    client = await Client.connect(address, grpc_compression=BARE.get(contender, GrpcCompression.GZIP))
     worker = Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -90,7 +86,7 @@ async def main(contender: str, address: str) -> None:
         activities=[echo],
         workflow_runner=RUNNERS[contender](),
     )
-    serve: Callable[[], Awaitable[None]] = (lambda: bare(worker)) if is_bare else worker.run
+    serve: Callable[[], Awaitable[None]] = (lambda: bare(worker)) if contender in BARE else worker.run
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     serving = asyncio.ensure_future(serve())
@@ -99,12 +95,12 @@ async def main(contender: str, address: str) -> None:
     await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
-    if not is_bare:
+    if contender not in BARE:
         await worker.shutdown()
 
 
 if __name__ == "__main__":
     contender, address, cpu = sys.argv[1:]
     os.sched_setaffinity(0, {int(cpu)})
-    (uvloop.run if contender in (BARE, BARE_PLAIN) else asyncio.run)(main(contender, address))
+    (uvloop.run if contender in BARE else asyncio.run)(main(contender, address))
     leave(0)

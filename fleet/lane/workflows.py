@@ -83,7 +83,7 @@ class WorkflowLane(Polled):
             self._answer(run_id, self._failed(run_id, error))
             return
         try:
-            self._core.complete(run_id, completion, poll=True)
+            self._answer(run_id, completion)
         except ValueError:
             self._answer(run_id, run.refused())
 

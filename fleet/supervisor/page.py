@@ -206,26 +206,26 @@ class Slot:
 
 
 class Quarantine:
-    """Runs in whose tasks workers went down, with how often. The supervisor writes; workers read, and absolve.
+    """Runs in whose tasks workers went down, with how often. The supervisor writes; workers read, and absolve."""
 
-    Attributes:
-        version_word: its one word holds another number after each change by the supervisor: who keeps a copy need not
-            read the table before.
-    """
-
-    def __init__(self, words: memoryview, version_word: memoryview) -> None:
+    def __init__(self, words: memoryview, version: memoryview) -> None:
         self._rows = [words[at : at + _ENTRY_WORDS] for at in range(0, len(words), _ENTRY_WORDS)]
-        self.version_word = version_word
+        self._version = version
+
+    @property
+    def version(self) -> int:
+        """Another number after each change by the supervisor: who keeps a copy need not read the table before."""
+        return self._version[0]
 
     def counts(self) -> dict[str, int]:
         """How many workers went down in each run, by run id, the latest last. Below `QUARANTINED_FROM`: a suspect."""
         rows: list[tuple[int, str, int]] = []
         # Not for ever: a supervisor that was killed while it wrote never ends its writing.
         for _ in range(_READS):
-            version = self.version_word[0]
+            version = self._version[0]
             rows = [(row[_SERIAL], _run_id(row), row[_COUNT]) for row in self._rows]
             # An odd number: the supervisor is writing.
-            if version % 2 == 0 and version == self.version_word[0]:
+            if version % 2 == 0 and version == self._version[0]:
                 break
         return {run_id: count for _, run_id, count in sorted(rows) if count}
 
@@ -239,10 +239,10 @@ class Quarantine:
         if row is None:
             row = min(self._rows, key=lambda row: (row[_COUNT] and 1 + (row[_COUNT] >= QUARANTINED_FROM), row[_SERIAL]))
         serial = 1 + max(row[_SERIAL] for row in self._rows)
-        self.version_word[0] += 1
+        self._version[0] += 1
         _set_run_id(row, run_id)
         row[_SERIAL], row[_COUNT] = serial, count
-        self.version_word[0] += 1
+        self._version[0] += 1
         return count
 
     def release(self, run_id: str) -> bool:
@@ -250,9 +250,9 @@ class Quarantine:
         row = self._find(run_id)
         if row is None:
             return False
-        self.version_word[0] += 1
+        self._version[0] += 1
         row[_COUNT] = 0
-        self.version_word[0] += 1
+        self._version[0] += 1
         return True
 
     def absolve(self, run_id: str) -> None:

@@ -31,7 +31,7 @@ class QuarantineView:
 
     def count(self, run_id: str) -> int:
         """How many workers went down in tasks of the run."""
-        version = self._table.version_word[0]
+        version = self._table.version
         if version != self._version:
             self._counts = self._table.counts()
             self._version = version
@@ -39,9 +39,6 @@ class QuarantineView:
 
     def refusal(self, run_id: str) -> WorkflowActivationCompletion | None:
         """What fails a task of the run without running it; None for a run that may be run."""
-        # Asked before each activation, and nearly always of an empty table that has not changed.
-        if self._table.version_word[0] == self._version and run_id not in self._counts:
-            return None
         count = self.count(run_id)
         if count < QUARANTINED_FROM:
             return None

@@ -122,14 +122,7 @@ class Residents:
                     self._by_use[resident] = None
             over = self.budget and self._bytes - self._leaving_bytes > self.budget
             chosen = self._choose(resident) if over else []
-            now = time.monotonic()
-            if not resident.leaving and resident.rest is not None:
-                resident.used = now
-                self._awake[resident] = None
-            for first in self._awake:
-                if first.used <= now - IDLE:
-                    self._put_to_rest(now)
-                break
+            self._put_to_rest(resident)
         for other in chosen:
             assert other.evict is not None
             other.evict(other.run_id)
@@ -151,10 +144,14 @@ class Residents:
             self.evictions[reason] += 1
             return reason
 
-    def _put_to_rest(self, now: float) -> None:
-        """Make those small that have been idle.
+    def _put_to_rest(self, last: Resident) -> None:
+        """Make those small that have been idle. `last` has just been used.
 
         Done by the activations of others, so that no timer is needed: where none comes, memory does not grow either."""
+        now = time.monotonic()
+        if not last.leaving and last.rest is not None:
+            last.used = now
+            self._awake[last] = None
         idle: list[Resident] = []
         for resident in self._awake:
             if resident.used > now - IDLE or len(idle) == _RESTS:

@@ -79,10 +79,10 @@ def test_an_activation_ends() -> None:
 
 def test_quarantine_counts_and_releases() -> None:
     table = Page(1).quarantine
-    before = table.version_word[0]
+    before = table.version
     assert [table.add(RUN), table.add("other"), table.add(RUN)] == [1, 1, 2]
     assert list(table.counts().items()) == [("other", 1), (RUN, 2)]
-    assert table.version_word[0] != before
+    assert table.version != before
     assert table.release("other") and not table.release("other")
     assert table.release(RUN) and table.counts() == {}
     assert table.add(RUN) == 1
@@ -116,5 +116,5 @@ def test_a_worker_absolves_a_suspect_but_frees_nobody() -> None:
 def test_quarantine_is_readable_while_its_writer_is_dead() -> None:
     table = Page(1).quarantine
     table.add(RUN)
-    table.version_word[0] += 1
+    table._version[0] += 1
     assert table.counts() == {RUN: 1}

@@ -7,7 +7,7 @@ import contextlib
 import datetime
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _NOW = datetime.datetime.now(datetime.UTC)
+
+Check = Callable[[bytes], bool]
+"""Sees what a client sends; False cuts its connection."""
 
 
 class Authority:
@@ -71,12 +74,20 @@ async def tls_proxy(
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(client_ca)
+    check = (lambda: _Calls(api_key).good) if api_key is not None else (lambda: _anything)
+    async with relay(upstream, check, context) as address:
+        yield address
+
+
+@asynccontextmanager
+async def relay(upstream: str, check: Callable[[], Check], context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Pass connections on to ``upstream`` (``host:port``); yields the address. ``check`` makes a Check for each
+    connection."""
     host, port = upstream.split(":")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection(host, int(port))
-        calls = _Calls(api_key) if api_key is not None else None
-        await asyncio.gather(_pump(reader, up_writer, calls), _pump(up_reader, writer))
+        await asyncio.gather(_pump(reader, up_writer, check()), _pump(up_reader, writer, _anything))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     try:
@@ -120,10 +131,14 @@ class _Calls:
         return True
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, calls: _Calls | None = None) -> None:
+def _anything(data: bytes) -> bool:
+    return True
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, check: Check) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
-            if calls is not None and not calls.good(data):
+            if not check(data):
                 break
             writer.write(data)
             await writer.drain()
