@@ -6,9 +6,6 @@ import threading
 
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 
-cdef extern from "shared_words.h" nogil:
-    void publish(uint64_t *word, uint64_t value)
-
 cdef enum:                      # the words of a worker's block: Slot of fleet/supervisor/page.py
     WORD_PROGRESS = 1
     WORD_IN_FLIGHT = 2

@@ -66,7 +66,6 @@ class ActivityTasks:
         if entry_id not in self._served:
             raise unknown_activity(entry_id, self._worker_id)
         header = start.header_fields.get(CONTEXT_HEADER)
-        timeout = start.heartbeat_timeout
         context = ActivityContext(
             describe=partial(_info, start, self._task_queue, start.workflow_namespace or self._client.namespace),
             send=task.heartbeat,
@@ -80,7 +79,7 @@ class ActivityTasks:
             arguments,
             header.SerializeToString() if header is not None else None,
             context,
-            0.0 if start.is_local else timeout.seconds + timeout.nanos / 1e9,
+            0.0 if start.is_local else start.heartbeat_timeout.ToNanoseconds() / 1e9,
         )
 
 

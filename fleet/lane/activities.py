@@ -67,12 +67,12 @@ class ActivityLane(Polled):
         self._observers = observers
         self._converter = converter
         self._begun: dict[bytes, _Begun] = {}
-        self._idle: asyncio.Event | None = None
+        self._idle = asyncio.Event()
 
     async def finish(self) -> None:
         """Wait until each activity has ended, and the core knows it."""
         while self._begun:
-            self._idle = asyncio.Event()
+            self._idle.clear()
             await self._idle.wait()
         await self._core.settled()
 
@@ -122,7 +122,7 @@ class ActivityLane(Polled):
         if self._begun.pop(begun.token, None) is None:
             # It was over, and what it did then has raised.
             return
-        if self._idle is not None and not self._begun:
+        if not self._begun:
             self._idle.set()
         error = None if isinstance(outcome, bytes) else outcome
         for observer in self._observers:

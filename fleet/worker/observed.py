@@ -31,14 +31,14 @@ class _ActivityInbound(ActivityInboundInterceptor):
         is_local = activity.info().is_local
         for observer in self._observers:
             observer.activity_begins()
-        error: BaseException | None = None
         try:
-            return await self.next.execute_activity(input)
-        except BaseException as raised:
-            error = raised
+            result = await self.next.execute_activity(input)
+        except BaseException as error:
+            self._ended(error, is_local)
             raise
-        finally:
-            for observer in self._observers:
-                observer.activity_ended(error, is_local)
-            # The error's traceback has this frame.
-            error = None
+        self._ended(None, is_local)
+        return result
+
+    def _ended(self, error: BaseException | None, is_local: bool) -> None:
+        for observer in self._observers:
+            observer.activity_ended(error, is_local)
